@@ -1,0 +1,1 @@
+"""The flows: one story a file, in the order things happen."""

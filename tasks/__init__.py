@@ -1,0 +1,1 @@
+"""The work: one stage a file, and the plain core below them."""

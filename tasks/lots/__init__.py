@@ -1,0 +1,1 @@
+"""Our own record of every lot, and of everything done for it."""

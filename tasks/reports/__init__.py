@@ -1,0 +1,1 @@
+"""Polars frames in; frames, charts and files out."""

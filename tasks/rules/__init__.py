@@ -1,0 +1,1 @@
+"""Pure decisions. They import only each other."""
