@@ -1,0 +1,115 @@
+"""CJ's pace and CJ's allowance, shared by every process through the record."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tasks.lots.clock import now, sleep
+from tasks.lots.engine import Record, database_milliseconds
+from tasks.lots.records import CjEndpoint, CjSlot
+
+SLOT = "cj"
+#: Reserved this much wide, so that a late waking cannot push two calls together at CJ's door.
+MARGIN_SECONDS = 0.02
+#: Woken later than this, a slot is given up and a new one taken; below the margin, for the way to the wire.
+LATE_SECONDS = 0.015
+#: An account that tells no quota gets this many calls an endpoint, for life.
+SILENT_ALLOWANCE = 1_000
+
+
+def reserve(record: Record, interval_seconds: float) -> float:
+    """Reserve the next slot; how many seconds to wait for it, by the database's clock."""
+    width = math.ceil((interval_seconds + MARGIN_SECONDS) * 1000)
+    try:
+        with record.write() as session:
+            if session.get(CjSlot, SLOT) is None:
+                session.add(CjSlot(name=SLOT, next_at_ms=0))
+    except IntegrityError:
+        pass  # another process made the row in the same moment: all that matters is that it is there
+    with record.write() as session:
+        # The row's lock comes first: the clock is read only when it is ours.
+        query = select(CjSlot).where(CjSlot.name == SLOT)
+        slot = session.scalars(query.with_for_update() if record.dialect == "postgresql" else query).one()
+        at = database_milliseconds(session)
+        start = max(slot.next_at_ms, at)
+        slot.next_at_ms = start + width
+        return (start - at) / 1000
+
+
+def wait_for_slot(record: Record, interval_seconds: float) -> None:
+    """Block until this process may call CJ; a slot that was overslept is given up and reserved anew."""
+    if interval_seconds <= 0:
+        return
+    while True:
+        wait = reserve(record, interval_seconds)
+        before = now()
+        sleep(wait)
+        overslept = (now() - before).total_seconds() - wait
+        if overslept <= LATE_SECONDS:
+            return
+
+
+def count(session: Session, endpoint: str, *, allowed: int | None = None, regime: str | None = None) -> None:
+    """Count one call to an endpoint, and keep what CJ told of its allowance (in calls)."""
+    at = now()
+    values: dict[str, object] = {"calls": CjEndpoint.calls + 1, "last_called_at": at}
+    if allowed is not None:
+        values |= {"allowed": allowed, "regime": regime, "told_at": at}
+    known = session.execute(
+        update(CjEndpoint)
+        .where(CjEndpoint.endpoint == endpoint)
+        .values(**values)
+        .returning(CjEndpoint.endpoint)
+        .execution_options(synchronize_session=False)
+    ).first()
+    if known is None:
+        session.add(
+            CjEndpoint(
+                endpoint=endpoint,
+                calls=1,
+                last_called_at=at,
+                allowed=allowed,
+                regime=regime,
+                told_at=at if allowed is not None else None,
+            )
+        )
+        session.flush()
+
+
+def told(session: Session, endpoint: str, allowed: int, regime: str) -> None:
+    """Keep what CJ told of an endpoint's allowance, without a call to it."""
+    row = session.get(CjEndpoint, endpoint)
+    if row is None:
+        row = CjEndpoint(endpoint=endpoint, calls=0)
+        session.add(row)
+    row.allowed, row.regime, row.told_at = allowed, regime, now()
+    session.flush()
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What one endpoint still allows, in calls, and how we know."""
+
+    endpoint: str
+    calls: int
+    allowed: int
+    regime: str  # points, total, year, ..., or "own count"
+    told_at: datetime | None
+
+
+def allowances(session: Session) -> list[Allowance]:
+    """Every endpoint we called, the scarcest first; where CJ tells nothing, our own count against 1,000."""
+    rows = session.scalars(select(CjEndpoint))
+    found = [
+        Allowance(row.endpoint, row.calls, row.allowed, row.regime or "told", row.told_at)
+        if row.allowed is not None
+        else Allowance(row.endpoint, row.calls, max(SILENT_ALLOWANCE - row.calls, 0), "own count", row.last_called_at)
+        for row in rows
+    ]
+    return sorted(found, key=lambda one: (one.allowed, one.endpoint))

@@ -1,0 +1,355 @@
+"""How nothing happens twice.
+
+Anything that changes the outside world is an effect: a row whose key is made of our own ids.
+
+    plan     insert the row with its frozen request; commit
+    claim    IN_FLIGHT, with a fresh owner token and a lease; an attempt that never settled is UNKNOWN
+    look     after any earlier attempt: ask the vendor by our key, and adopt what is there
+    act      call, under the vendor key = effect key + generation
+    record   the vendor's id, the lot's move, ledger and history: one transaction, guarded by the owner
+
+A timeout, a 5xx, a reset, garbage and a kill all leave UNKNOWN, which is never retried blind and never taken
+for a no. Not finding a thing proves nothing until a quiet time has passed since the last attempt.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tasks.lots import pauses
+from tasks.lots.clock import now
+from tasks.lots.engine import Record
+from tasks.lots.records import Effect
+
+LEASE_MARGIN = timedelta(seconds=60)
+
+
+class State(StrEnum):
+    """Where an effect stands."""
+
+    PLANNED = "PLANNED"  # nobody acted yet
+    IN_FLIGHT = "IN_FLIGHT"  # somebody acts, or died acting
+    UNKNOWN = "UNKNOWN"  # somebody acted, and does not know what came of it
+    DONE = "DONE"
+    REFUSED = "REFUSED"  # the vendor understood and said no
+    ADOPTED = "ADOPTED"  # found at the vendor, or made by hand there
+    DROPPED = "DROPPED"  # given up before anybody acted
+
+
+SETTLED = frozenset({State.DONE, State.REFUSED, State.ADOPTED, State.DROPPED})
+
+
+class Came(StrEnum):
+    """What came of one `perform`."""
+
+    DONE = "done"  # settled well, now or before
+    REFUSED = "refused"  # settled with a no, now or before
+    WAITING = "waiting"  # unknown, or too early to tell: look again next cycle
+    BUSY = "busy"  # another worker holds it
+    PAUSED = "paused"  # the operator stopped this kind of work
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the vendor said: its own id for the thing, and the facts we keep."""
+
+    vendor_id: str | None
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt, as the look, the act and the record see it."""
+
+    key: str
+    request: Mapping[str, Any]
+    vendor_key: str  # for the vendor's own idempotency
+    number: int
+    adopted: bool = False
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How an effect is looked for, done and recorded.
+
+    Args:
+        look: ask the vendor; an Answer to adopt, or None when it has no such thing. Errors leave UNKNOWN.
+        act: do it; the refusal error means a no, `quiet` errors with `executed == False` mean it never happened.
+        record: the moves and ledger rows that belong to the answer, in the settling transaction.
+        refused: the same for a no.
+        deadline: seconds that the call may take; the lease is this and a minute.
+        conclusive: the vendor itself refuses a second one, so an absent look may act at once.
+        twice: two absent looks, a quiet time apart, are needed before acting again (money without a vendor key).
+        most: attempts before a person must decide; None for no end.
+    """
+
+    look: Callable[[Attempt], Answer | None]
+    act: Callable[[Attempt], Answer]
+    record: Callable[[Session, Attempt, Answer], None] = lambda session, attempt, answer: None
+    refused: Callable[[Session, Attempt, Exception], None] = lambda session, attempt, error: None
+    deadline: float = 30.0
+    conclusive: bool = False
+    twice: bool = False
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it, with the vendor's answer when there is one."""
+
+    came: Came
+    vendor_id: str | None = None
+    facts: Mapping[str, Any] | None = None
+    error: str | None = None
+    first_time: bool = False  # settled by this very call
+
+    @property
+    def ok(self) -> bool:
+        """Whether the effect is in the world."""
+        return self.came is Came.DONE
+
+
+def plan(
+    session: Session,
+    key: str,
+    request: Mapping[str, Any],
+    *,
+    lot_id: int | None = None,
+    invoice_id: int | None = None,
+    sale_id: int | None = None,
+) -> Effect:
+    """Write down what shall happen, once; a second plan gives the first one's row, its request untouched."""
+    if found := session.get(Effect, key):
+        return found
+    effect = Effect(
+        key=key,
+        kind=key.split(":", 1)[0],
+        lot_id=lot_id,
+        invoice_id=invoice_id,
+        sale_id=sale_id,
+        request=dict(request),
+        state=State.PLANNED,
+        attempts=0,
+        generation=1,
+        created_at=now(),
+    )
+    session.add(effect)
+    session.flush()
+    return effect
+
+
+def state_of(session: Session, key: str) -> State | None:
+    """Where an effect stands; None when nobody planned it."""
+    found = session.execute(select(Effect.state).where(Effect.key == key)).scalar_one_or_none()
+    return State(found) if found else None
+
+
+def of_lot(session: Session, lot_id: int, *kinds: str) -> list[Effect]:
+    """A lot's effects of these kinds, oldest first."""
+    query = select(Effect).where(Effect.lot_id == lot_id).order_by(Effect.created_at, Effect.key)
+    return list(session.scalars(query.where(Effect.kind.in_(kinds)) if kinds else query))
+
+
+def drop(session: Session, key: str, why: str) -> bool:
+    """Give up an effect that nobody acted on; False when somebody did, or may have."""
+    dropped = session.execute(
+        update(Effect)
+        .where(Effect.key == key, Effect.state == State.PLANNED, Effect.attempts == 0)
+        .values(state=State.DROPPED, error=why, settled_at=now())
+        .returning(Effect.key)
+        .execution_options(synchronize_session="fetch")
+    ).scalar_one_or_none()
+    return dropped is not None
+
+
+def adopt(session: Session, key: str, answer: Answer, request: Mapping[str, Any], **subject: int | None) -> bool:
+    """Settle an effect that the vendor shows as happened, whoever did it; False when it was settled before."""
+    plan(session, key, request, **subject)
+    settled = session.execute(
+        update(Effect)
+        .where(Effect.key == key, Effect.state.not_in(SETTLED - {State.DROPPED}))
+        .values(
+            state=State.ADOPTED,
+            vendor_id=answer.vendor_id,
+            answer=dict(answer.facts),
+            settled_at=now(),
+            owner=None,
+            lease_until=None,
+        )
+        .returning(Effect.key)
+        .execution_options(synchronize_session="fetch")
+    ).scalar_one_or_none()
+    return settled is not None
+
+
+def perform(record: Record, key: str, manner: Manner, *, refusal: type[Exception], quiet: timedelta) -> Outcome:
+    """Make a planned effect happen once, however often and by however many this is called.
+
+    Args:
+        refusal: the error with which a client says that the vendor understood and said no.
+        quiet: how long after the last attempt a missing thing proves nothing.
+
+    Raises:
+        LookupError: nobody planned the effect.
+    """
+    claim = _claim(record, key, manner)
+    if isinstance(claim, Outcome):
+        return claim
+    owner, attempt, fresh = claim
+    if not fresh:
+        found = _look(record, key, owner, attempt, manner, quiet)
+        if isinstance(found, Outcome):
+            return found
+        attempt = found
+    return _act(record, owner, attempt, manner, refusal)
+
+
+def _settled(effect: Effect) -> Outcome:
+    came = Came.DONE if effect.state in (State.DONE, State.ADOPTED) else Came.REFUSED
+    return Outcome(came, effect.vendor_id, effect.answer or {}, effect.error)
+
+
+def _claim(record: Record, key: str, manner: Manner) -> Outcome | tuple[str, Attempt, bool]:
+    """Take the effect for this worker. The first attempt begins here; later ones only after a look."""
+    at, owner = now(), secrets.token_hex(8)
+    with record.write() as session:
+        query = select(Effect).where(Effect.key == key)
+        if record.dialect == "postgresql":
+            query = query.with_for_update()
+        effect = session.scalars(query).one_or_none()
+        if effect is None:
+            raise LookupError(f"nobody planned the effect {key}")
+        if effect.state in SETTLED:
+            return _settled(effect)
+        if effect.lease_until and effect.lease_until > at:
+            return Outcome(Came.BUSY)
+        if pauses.stops(session, effect.kind):
+            return Outcome(Came.PAUSED)
+        before = effect.acted_at
+        if before is None:
+            effect.state, effect.attempts, effect.acted_at = State.IN_FLIGHT, 1, at
+        else:
+            effect.state = State.UNKNOWN  # whoever left it
+        effect.owner, effect.lease_until = owner, at + timedelta(seconds=manner.deadline) + LEASE_MARGIN
+        return owner, Attempt(key, dict(effect.request), _vendor_key(effect), effect.attempts), before is None
+
+
+def _vendor_key(effect: Effect) -> str:
+    return f"{effect.key}:g{effect.generation}"
+
+
+def _look(
+    record: Record, key: str, owner: str, attempt: Attempt, manner: Manner, quiet: timedelta
+) -> Outcome | Attempt:
+    """Ask the vendor what became of the earlier attempts; the next attempt when nothing did."""
+    try:
+        answer = manner.look(attempt)
+    except Exception as error:
+        return _leave(record, key, owner, error)
+    if answer is not None:
+        return _record(record, owner, replace(attempt, adopted=True), manner, answer, State.ADOPTED)
+    at = now()
+    with record.write() as session:
+        effect = session.get_one(Effect, key)
+        if effect.owner != owner:
+            return Outcome(Came.BUSY)
+        seen_absent = effect.absent_since
+        effect.absent_since = seen_absent or at
+        acted = effect.acted_at or at
+        too_early = not manner.conclusive and at < acted + quiet
+        if manner.twice and (seen_absent is None or at < seen_absent + quiet):
+            too_early = True
+        if too_early:
+            effect.owner, effect.lease_until, effect.state = None, None, State.UNKNOWN
+            effect.error = "the vendor does not show it yet; looking again after the quiet time"
+            return Outcome(Came.WAITING, error=effect.error)
+        if manner.most is not None and effect.attempts >= manner.most:
+            effect.owner, effect.lease_until, effect.state = None, None, State.UNKNOWN
+            effect.error = f"tried {effect.attempts} times without effect: a person must decide"
+            return Outcome(Came.WAITING, error=effect.error)
+        effect.attempts += 1
+        effect.generation += 1
+        effect.acted_at, effect.absent_since, effect.state = at, None, State.IN_FLIGHT
+        effect.lease_until = at + timedelta(seconds=manner.deadline) + LEASE_MARGIN
+        return Attempt(key, dict(effect.request), _vendor_key(effect), effect.attempts)
+
+
+def _act(record: Record, owner: str, attempt: Attempt, manner: Manner, refusal: type[Exception]) -> Outcome:
+    try:
+        answer = manner.act(attempt)
+    except refusal as error:
+        return _refuse(record, owner, attempt, manner, error)
+    except Exception as error:
+        return _leave(record, attempt.key, owner, error)
+    return _record(record, owner, attempt, manner, answer, State.DONE)
+
+
+def _record(record: Record, owner: str, attempt: Attempt, manner: Manner, answer: Answer, state: State) -> Outcome:
+    with record.write() as session:
+        mine = session.execute(
+            update(Effect)
+            .where(Effect.key == attempt.key, Effect.owner == owner, Effect.state.not_in(SETTLED))
+            .values(
+                state=state,
+                vendor_id=answer.vendor_id,
+                answer=dict(answer.facts),
+                error=None,
+                settled_at=now(),
+                owner=None,
+                lease_until=None,
+            )
+            .returning(Effect.key)
+            .execution_options(synchronize_session="fetch")
+        ).scalar_one_or_none()
+        if mine is None:
+            return _late(session, attempt, answer)
+        manner.record(session, attempt, answer)
+    return Outcome(Came.DONE, answer.vendor_id, answer.facts, first_time=True)
+
+
+def _late(session: Session, attempt: Attempt, answer: Answer) -> Outcome:
+    """The lease was taken meanwhile: keep the vendor's id all the same, so that nothing is lost sight of."""
+    effect = session.get_one(Effect, attempt.key)
+    if effect.vendor_id is None:
+        effect.vendor_id = answer.vendor_id
+    elif effect.vendor_id != answer.vendor_id:
+        effect.error = f"a second answer came late: {answer.vendor_id} beside {effect.vendor_id}"
+    return Outcome(Came.BUSY, answer.vendor_id, answer.facts, error=effect.error)
+
+
+def _refuse(record: Record, owner: str, attempt: Attempt, manner: Manner, error: Exception) -> Outcome:
+    with record.write() as session:
+        mine = session.execute(
+            update(Effect)
+            .where(Effect.key == attempt.key, Effect.owner == owner)
+            .values(state=State.REFUSED, error=str(error), settled_at=now(), owner=None, lease_until=None)
+            .returning(Effect.key)
+            .execution_options(synchronize_session="fetch")
+        ).scalar_one_or_none()
+        if mine is None:
+            return Outcome(Came.BUSY, error=str(error))
+        manner.refused(session, attempt, error)
+    return Outcome(Came.REFUSED, error=str(error), first_time=True)
+
+
+def _leave(record: Record, key: str, owner: str, error: Exception) -> Outcome:
+    """Let go without knowing; an error that swears nothing happened takes the attempt back."""
+    nothing_happened = getattr(error, "executed", None) is False
+    with record.write() as session:
+        effect = session.get_one(Effect, key)
+        if effect.owner != owner:
+            return Outcome(Came.BUSY, error=str(error))
+        if nothing_happened and effect.state == State.IN_FLIGHT and effect.attempts == 1:
+            effect.state, effect.attempts, effect.acted_at = State.PLANNED, 0, None
+        else:
+            effect.state = State.UNKNOWN
+        effect.owner, effect.lease_until, effect.error = None, None, str(error)
+    return Outcome(Came.WAITING, error=str(error))

@@ -1,0 +1,73 @@
+"""One run of a flow at a time, whoever starts it: a command, a worker or a webhook."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from tasks.lots.clock import now
+from tasks.lots.engine import Record
+from tasks.lots.records import FlowLease
+
+
+class LeaseHeld(Exception):
+    """Another run does this work now."""
+
+    def __init__(self, flow: str, runner: str, since: str) -> None:
+        self.flow, self.runner = flow, runner
+        super().__init__(f"{flow} is already being run by {runner}, since {since}.")
+
+
+def take(record: Record, flow: str, runner: str, hold: timedelta) -> str:
+    """Take a flow's lease; the owner token to give it back with.
+
+    Raises:
+        LeaseHeld: another run has it, and its time is not over.
+    """
+    owner, at = secrets.token_hex(8), now()
+    with record.write() as session:
+        lease = session.get(FlowLease, flow, with_for_update=record.dialect == "postgresql")
+        if lease is None:
+            lease = FlowLease(flow=flow)
+            session.add(lease)
+        elif lease.owner and lease.until and lease.until > at:
+            since = lease.started_at.strftime("%H:%M:%S UTC") if lease.started_at else "a while"
+            raise LeaseHeld(flow, lease.runner or "another run", since)
+        lease.owner, lease.runner, lease.until, lease.started_at = owner, runner, at + hold, at
+    return owner
+
+
+def renew(record: Record, flow: str, owner: str, hold: timedelta) -> bool:
+    """Keep it for longer; False when it was lost."""
+    with record.write() as session:
+        lease = session.get(FlowLease, flow)
+        if lease is None or lease.owner != owner:
+            return False
+        lease.until = now() + hold
+        return True
+
+
+def give_back(record: Record, flow: str, owner: str, outcome: str) -> None:
+    """End the run; a lease that was lost meanwhile stays with its new owner."""
+    with record.write() as session:
+        lease = session.get(FlowLease, flow)
+        if lease is not None and lease.owner == owner:
+            lease.owner, lease.until, lease.finished_at, lease.outcome = None, None, now(), outcome
+
+
+@contextmanager
+def held(record: Record, flow: str, runner: str, hold: timedelta) -> Iterator[str]:
+    """Hold a flow's lease for the length of a block.
+
+    Raises:
+        LeaseHeld: another run has it.
+    """
+    owner = take(record, flow, runner, hold)
+    outcome = "failed"
+    try:
+        yield owner
+        outcome = "done"
+    finally:
+        give_back(record, flow, owner, outcome)

@@ -1,0 +1,94 @@
+"""The one function that moves a lot."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from tasks.lots.clock import now
+from tasks.lots.models import History, Lot
+from tasks.lots.states import MOVES, IllegalMove, LotStatus, hops
+
+
+def create(session: Session, lot: Lot) -> Lot:
+    """Begin a lot's life: the row and its first line of history, together."""
+    lot.status, lot.status_since = LotStatus.SOURCED, now()
+    lot.created_at = lot.updated_at = lot.status_since
+    session.add(lot)
+    session.flush()
+    session.add(History(lot_id=lot.id, seq=1, frm=None, to=lot.status, at=lot.status_since, why=None))
+    return lot
+
+
+def move(session: Session, lot_id: int, to: LotStatus, *, why: str | None = None) -> bool:
+    """Move a lot one hop, in the caller's transaction; False when it is there already.
+
+    The row is updated only where the status is still the one that was read, and the history row is written
+    with it. A hold ends with the move that it held up. `why` also becomes the lot's `error_message`.
+
+    Raises:
+        IllegalMove: the table of moves has no such hop, or somebody else moved the lot meanwhile.
+    """
+    frm = session.execute(select(Lot.status).where(Lot.id == lot_id)).scalar_one()
+    if frm == to:
+        return False
+    if to not in MOVES[frm]:
+        raise IllegalMove(lot_id, frm, to)
+    at = now()
+    moved = session.execute(
+        update(Lot)
+        .where(Lot.id == lot_id, Lot.status == frm)
+        .values(status=to, status_since=at, updated_at=at, hold_reason=None, hold_until=None, error_message=why)
+        .returning(Lot.id)
+        .execution_options(synchronize_session="fetch")
+    ).scalar_one_or_none()
+    if moved is None:
+        raise IllegalMove(lot_id, frm, to)
+    seq = session.execute(select(func.coalesce(func.max(History.seq), 0)).where(History.lot_id == lot_id)).scalar_one()
+    session.add(History(lot_id=lot_id, seq=seq + 1, frm=frm, to=to, at=at, why=why))
+    session.flush()
+    return True
+
+
+def follow(session: Session, lot_id: int, to: LotStatus, *, why: str | None = None) -> tuple[LotStatus, ...]:
+    """Take the missing hops, in order, when the world is ahead of us; those taken.
+
+    Raises:
+        IllegalMove: no lawful road leads there; none ever leads over PAID.
+    """
+    frm = session.execute(select(Lot.status).where(Lot.id == lot_id)).scalar_one()
+    try:
+        way = hops(frm, to)
+    except LookupError:
+        raise IllegalMove(lot_id, frm, to) from None
+    for hop in way:
+        move(session, lot_id, hop, why=why)
+    return way
+
+
+def hold(session: Session, lot_id: int, reason: str, why: str, *, until: object = None) -> None:
+    """Say why a lot waits; its status stays, and the time since which it has it."""
+    session.execute(
+        update(Lot)
+        .where(Lot.id == lot_id)
+        .values(hold_reason=reason, hold_until=until, error_message=why, updated_at=now())
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def release(session: Session, lot_id: int, *reasons: str) -> bool:
+    """End a lot's hold, if it is one of these (any, when none is named)."""
+    query = update(Lot).where(Lot.id == lot_id, Lot.hold_reason.is_not(None))
+    if reasons:
+        query = query.where(Lot.hold_reason.in_(reasons))
+    freed = session.execute(
+        query.values(hold_reason=None, hold_until=None, error_message=None, updated_at=now())
+        .returning(Lot.id)
+        .execution_options(synchronize_session="fetch")
+    ).scalar_one_or_none()
+    return freed is not None
+
+
+def history(session: Session, lot_id: int) -> list[History]:
+    """A lot's life so far, in order."""
+    return list(session.scalars(select(History).where(History.lot_id == lot_id).order_by(History.seq)))

@@ -1,0 +1,64 @@
+"""Messages to the operator, kept until they are known to have arrived."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from tasks.lots.clock import now
+from tasks.lots.records import OutboxMessage
+
+#: An emitted message that nobody confirmed in this time is emitted again.
+CONFIRM_WITHIN = timedelta(minutes=8)
+
+
+def due(session: Session, limit: int = 100) -> list[OutboxMessage]:
+    """Messages that nobody emitted, or whose arrival nobody confirmed in time, oldest first."""
+    stale = now() - CONFIRM_WITHIN
+    return list(
+        session.scalars(
+            select(OutboxMessage)
+            .where(
+                OutboxMessage.delivered_at.is_(None),
+                or_(OutboxMessage.emitted_at.is_(None), OutboxMessage.emitted_at < stale),
+            )
+            .order_by(OutboxMessage.id)
+            .limit(limit)
+        )
+    )
+
+
+def unconfirmed(session: Session) -> list[OutboxMessage]:
+    """Messages emitted, but not known to have arrived."""
+    return list(
+        session.scalars(
+            select(OutboxMessage)
+            .where(OutboxMessage.delivered_at.is_(None), OutboxMessage.emitted_at.is_not(None))
+            .order_by(OutboxMessage.id)
+        )
+    )
+
+
+def emitted(session: Session, message_id: int) -> None:
+    """It left as an event; whether it arrived is asked later."""
+    session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id == message_id)
+        .values(emitted_at=now(), tries=OutboxMessage.tries + 1)
+    )
+
+
+def delivered(session: Session, message_id: int) -> None:
+    """It arrived."""
+    session.execute(update(OutboxMessage).where(OutboxMessage.id == message_id).values(delivered_at=now(), error=None))
+
+
+def failed(session: Session, message_id: int, error: str) -> None:
+    """It did not arrive; the next cycle emits it again."""
+    session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id == message_id)
+        .values(emitted_at=None, tries=OutboxMessage.tries + 1, error=error)
+    )

@@ -1,0 +1,30 @@
+"""What a day may spend at CJ: reserved by one conditional update, tied to the pay effect."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from tasks.lots.clock import now
+from tasks.lots.records import DailySpend
+
+
+def reserve(session: Session, cents: int, cap_cents: int | None) -> bool:
+    """Reserve this much of today's cap (UTC); False when it does not fit. Call it where the effect is planned."""
+    day = now().date().isoformat()
+    if session.get(DailySpend, day) is None:
+        session.add(DailySpend(day=day, reserved_cents=0))
+        session.flush()
+    fits = update(DailySpend).where(DailySpend.day == day).values(reserved_cents=DailySpend.reserved_cents + cents)
+    if cap_cents is not None:
+        fits = fits.where(DailySpend.reserved_cents + cents <= cap_cents)
+    taken = session.execute(fits.returning(DailySpend.day).execution_options(synchronize_session="fetch"))
+    return taken.first() is not None
+
+
+def give_back(session: Session, cents: int) -> None:
+    """An order that will not be paid frees what was reserved for it."""
+    day = now().date().isoformat()
+    session.execute(
+        update(DailySpend).where(DailySpend.day == day).values(reserved_cents=DailySpend.reserved_cents - cents)
+    )

@@ -1,0 +1,106 @@
+"""Settings: one sentence for whatever is wrong, and no secret in it."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.settings import Mode, Settings, SettingsError
+
+LOCAL = {
+    "CJ_API_URL": "http://127.0.0.1:9/cj",
+    "BASTA_API_URL": "http://127.0.0.1:9/basta",
+    "STRIPE_API_URL": "http://localhost:9/stripe",
+    "RESEND_API_URL": "http://127.0.0.1:9/resend",
+}
+
+
+@pytest.fixture(autouse=True)
+def own_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for field in Settings.model_fields.values():
+        monkeypatch.delenv(str(field.alias), raising=False)
+    monkeypatch.setenv("PIPELINE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_four_loopback_addresses_are_the_sandbox_whatever_the_keys() -> None:
+    assert Settings.load(**LOCAL, STRIPE_SECRET_KEY="anything").mode is Mode.SANDBOX
+
+
+def test_a_stripe_test_key_makes_test_mode_and_test_orders() -> None:
+    settings = Settings.load(STRIPE_SECRET_KEY="sk_test_x")
+    assert settings.mode is Mode.TEST
+    assert settings.test_orders
+
+
+def test_a_live_key_at_the_real_addresses_is_live() -> None:
+    assert Settings.load(STRIPE_SECRET_KEY="sk_live" + "_x").mode is Mode.LIVE
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        pytest.param({"CJ_API_URL": LOCAL["CJ_API_URL"]}, "CJ_API_URL", id="one of four on loopback"),
+        pytest.param({**LOCAL, "STRIPE_SECRET_KEY": "sk_live" + "_x"}, "live key", id="live key on loopback"),
+        pytest.param(
+            {"STRIPE_SECRET_KEY": "sk_live" + "_x", "CJ_API_URL": LOCAL["CJ_API_URL"]},
+            "live key",
+            id="live key, one URL of ours",
+        ),
+        pytest.param({"CJ_MIN_INTERVAL_SECONDS": "0.3"}, "CJ_MIN_INTERVAL_SECONDS", id="too fast for CJ"),
+        pytest.param({"RESERVE_RATIO": "abc"}, "RESERVE_RATIO", id="not a number"),
+        pytest.param({"MAX_COST_USD": "NaN"}, "MAX_COST_USD", id="nan"),
+        pytest.param({"PAYMENT_RETRY_DAYS": "1,x"}, "PAYMENT_RETRY_DAYS", id="not days"),
+        pytest.param({"SHIP_TO_COUNTRY": "usa"}, "SHIP_TO_COUNTRY", id="not a country"),
+        pytest.param({"PAYMENT_REMINDER_DAYS": "9"}, "PAYMENT_REMINDER_DAYS", id="reminder after the deadline"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_that_names_it(given: dict[str, str], names: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(**given)
+    sentence = str(caught.value)
+    assert names in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_no_secret_shows_in_any_repr() -> None:
+    secrets = {"CJ_API_KEY": "hush-1", "API_KEY": "hush-2", "STRIPE_SECRET_KEY": "hush-3", "DATABASE_URL": "hush-4"}
+    settings = Settings.load(**LOCAL, **secrets, ALERT_WEBHOOK_URL="https://hush-5", RESEND_API_KEY="hush-6")
+    assert "hush" not in repr(settings) + str(settings)
+
+
+def test_the_local_file_wins_over_the_shared_one_and_the_environment_over_both(
+    own_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_root / ".env").write_text("QUOTA_WARNING=1\nQUOTA_CRITICAL=1\nRATE_MINIMUM_LOTS=1\n")
+    (own_root / ".env.local").write_text("QUOTA_CRITICAL=2\nRATE_MINIMUM_LOTS=2\n")
+    monkeypatch.setenv("RATE_MINIMUM_LOTS", "3")
+    settings = Settings.load()
+    assert (settings.quota_warning, settings.quota_critical, settings.rate_minimum_lots) == (1, 2, 3)
+
+
+def test_an_empty_value_means_not_set(own_root: Path) -> None:
+    (own_root / ".env").write_text("QUOTA_WARNING=\nRESEND_API_KEY=\n")
+    settings = Settings.load()
+    assert settings.quota_warning == 200
+    assert settings.resend_api_key is None
+
+
+def test_relative_paths_hang_in_the_root_whatever_the_working_directory(
+    own_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    settings = Settings.load(DATABASE_URL="sqlite:///record.sqlite")
+    assert settings.token_path == own_root / ".cj-token.json"
+    assert settings.record_url == f"sqlite:///{own_root / 'record.sqlite'}"
+
+
+def test_what_is_needed_and_missing_is_named() -> None:
+    with pytest.raises(SettingsError, match="CJ_API_KEY is not set"):
+        Settings.load().need("CJ_API_KEY")
+
+
+def test_the_example_file_lists_every_setting() -> None:
+    example = (Path(__file__).parents[1] / ".env.example").read_text()
+    listed = {line.lstrip("# ").split("=")[0] for line in example.splitlines() if "=" in line}
+    assert {str(field.alias) for field in Settings.model_fields.values()} <= listed
