@@ -1,0 +1,219 @@
+"""CJ Dropshipping, as much of it as we use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from tasks.clients.cj import reading
+from tasks.clients.cj.envelope import (
+    SERVICE,
+    NotFound,
+    OffSale,
+    OrderNumberTaken,
+    TokenRefused,
+    open_envelope,
+    points_left,
+)
+from tasks.clients.cj.models import (
+    Account,
+    Balance,
+    Created,
+    Freight,
+    NewOrder,
+    Order,
+    Product,
+    SearchPage,
+    Track,
+    Usage,
+    Variant,
+)
+from tasks.clients.cj.tokens import TokenFile, Tokens
+from tasks.clients.service import ServiceUnavailable, send
+
+BATCH = 100
+#: Points that a call of these endpoints costs; all others are free.
+POINTS = {
+    "/product/listV2": 50,
+    "/product/query": 10,
+    "/product/variant/queryByVid": 10,
+    "/logistic/freightCalculate": 10,
+}
+
+
+class Cj:
+    """CJ's API 2.0.
+
+    Args:
+        pace: blocks until the next call may be made; asked just before every request, logins included.
+        seen: told of every answer, so that calls are counted.
+        sandbox_orders: make CJ's own test orders, which move no money.
+    """
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        *,
+        api_key: SecretStr,
+        base_url: str,
+        tokens: TokenFile,
+        pace: Callable[[], None],
+        seen: Callable[[Usage], None],
+        sandbox_orders: bool = False,
+    ) -> None:
+        self._http, self._api_key, self._base = http, api_key, base_url.rstrip("/")
+        self._tokens, self._pace, self._seen = tokens, pace, seen
+        self._sandbox_orders = sandbox_orders
+
+    def open_id(self) -> str:
+        """The account's id at CJ, which also signs its webhooks: never log it."""
+        return self._valid().open_id.get_secret_value()
+
+    def search(self, keyword: str, *, page: int = 1, size: int = BATCH) -> SearchPage:
+        """One page of products for a keyword."""
+        data = self._get("/product/listV2", keyWord=keyword, page=page, size=size)
+        return reading.search_page(data)
+
+    def product(self, pid: str) -> Product | None:
+        """A product with all variants and their stock, in one call; None when it is not sold any more."""
+        try:
+            return reading.product(self._get("/product/query", pid=pid, features="enable_inventory"))
+        except OffSale:
+            return None
+
+    def product_stock(self, pid: str) -> dict[str, tuple[Any, ...]]:
+        """Stock by variant, for accounts whose product answer tells none."""
+        return reading.product_stock(self._get("/product/stock/getInventoryByPid", pid=pid))
+
+    def variant(self, vid: str) -> Variant | None:
+        """Price and stock of one variant; None when it is not sold any more."""
+        try:
+            data = self._get("/product/variant/queryByVid", vid=vid, features="enable_inventory")
+        except OffSale:
+            return None
+        return reading.variant(data) if data else None
+
+    def freight(
+        self, *, from_country: str, to_country: str, vid: str, quantity: int = 1, zip_code: str | None = None
+    ) -> tuple[Freight, ...]:
+        """The ways to send it, in CJ's order, which means nothing; none is "no route"."""
+        body: dict[str, Any] = {
+            "startCountryCode": from_country,
+            "endCountryCode": to_country,
+            "products": [{"vid": vid, "quantity": quantity}],
+        }
+        if zip_code:
+            body["zip"] = zip_code
+        return reading.freights(self._call("POST", "/logistic/freightCalculate", json=body))
+
+    def create_order(self, order: NewOrder) -> Created:
+        """Create an order, unpaid (`payType` 3).
+
+        Raises:
+            OrderNumberTaken: CJ has one of this number; read it. ServiceUnavailable: nobody knows.
+        """
+        data = self._call("POST", "/shopping/order/createOrderV2", json=reading.order_body(order, self._sandbox_orders))
+        order_id = data.get("orderId") if isinstance(data, dict) else None
+        if not order_id:
+            raise ServiceUnavailable(SERVICE, "createOrderV2", "no order id came back")
+        return Created(order_id=str(order_id), amount_cents=reading.maybe_price(data.get("orderAmount")))
+
+    def order(self, number_or_id: str) -> Order | None:
+        """An order by our number or CJ's id; None only when CJ says that there is none."""
+        try:
+            data = self._get("/shopping/order/getOrderDetail", orderId=number_or_id)
+        except NotFound:
+            return None
+        if not data:
+            raise ServiceUnavailable(SERVICE, "getOrderDetail", "an empty detail came")
+        return reading.order(data)
+
+    def orders(self, numbers_or_ids: Sequence[str]) -> tuple[Order, ...]:
+        """Up to 100 orders in one call; those that CJ does not know are left out.
+
+        Raises:
+            ValueError: more than 100.
+        """
+        if len(numbers_or_ids) > BATCH:
+            raise ValueError(f"CJ gives {BATCH} orders at once, not {len(numbers_or_ids)}")
+        data = self._call("POST", "/shopping/order/getOrderDetailBatch", json={"orderIds": list(numbers_or_ids)})
+        return tuple(reading.order(one) for one in data or ())
+
+    def confirm_order(self, order_id: str) -> None:
+        """Confirm a created order: it gets CJ's number and becomes UNPAID, a moment later."""
+        self._call("PATCH", "/shopping/order/confirmOrder", json={"orderId": order_id})
+
+    def pay_order(self, order_id: str) -> None:
+        """Pay a confirmed order from the balance. What it answers proves nothing: read the order."""
+        self._call("POST", "/shopping/pay/payBalance", json={"orderId": order_id})
+
+    def delete_order(self, order_id: str) -> None:
+        """Delete an order that is not confirmed yet."""
+        self._call("DELETE", "/shopping/order/deleteOrder", params={"orderId": order_id})
+
+    def simulate_pay(self, order_id: str) -> None:
+        """Let a test order be paid, with no money."""
+        self._call("POST", "/shopping/sandbox/simulatePay", json={"orderId": order_id})
+
+    def balance(self) -> Balance:
+        """The account's purse."""
+        return reading.balance(self._get("/shopping/pay/getBalance"))
+
+    def account(self) -> Account:
+        """Quotas and callbacks of the account."""
+        return reading.account(self._get("/setting/get"))
+
+    def track(self, numbers: Sequence[str]) -> tuple[Track, ...]:
+        """Where parcels are."""
+        data = self._call("GET", "/logistic/trackInfo", params=[("trackNumber", number) for number in numbers])
+        return reading.tracks(data)
+
+    def set_webhooks(self, url: str) -> None:
+        """Have orders and parcels told to this address; products and stock stay off, as nothing reads them."""
+        on, off = {"type": "ENABLE", "callbackUrls": [url]}, {"type": "CANCEL", "callbackUrls": []}
+        self._call("POST", "/webhook/set", json={"product": off, "stock": off, "order": on, "logistics": on})
+
+    def _get(self, path: str, **params: Any) -> Any:
+        return self._call("GET", path, params=params)
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        """One business call; a refused token is dropped, and the call made once more."""
+        tokens = self._valid()
+        try:
+            return self._send(method, path, tokens.access.get_secret_value(), **options)
+        except TokenRefused:
+            tokens = self._valid(not_this=tokens.access.get_secret_value())
+            return self._send(method, path, tokens.access.get_secret_value(), **options)
+
+    def _valid(self, not_this: str = "") -> Tokens:
+        return self._tokens.valid(self._login, self._refresh, not_this=not_this)
+
+    def _login(self) -> dict[str, Any]:
+        key = {"apiKey": self._api_key.get_secret_value()}
+        return self._tokens_from("/authentication/getAccessToken", key)
+
+    def _refresh(self, token: str) -> dict[str, Any]:
+        return self._tokens_from("/authentication/refreshAccessToken", {"refreshToken": token})
+
+    def _tokens_from(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        data = self._send("POST", path, "", json=body)
+        if not isinstance(data, dict) or not data.get("accessToken"):
+            raise ServiceUnavailable(SERVICE, path, "no token came back")
+        return data
+
+    def _send(self, method: str, path: str, token: str, **options: Any) -> Any:
+        self._pace()
+        headers = {"CJ-Access-Token": token} if token else {}
+        operation = path.rsplit("/", 1)[-1]
+        answer = send(
+            self._http, method, self._base + path, service=SERVICE, operation=operation, headers=headers, **options
+        )
+        points = points_left(answer)
+        self._seen(Usage(endpoint=path, allowed=None if points is None else points // POINTS.get(path, 1)))
+        return open_envelope(answer, operation)
+
+
+__all__ = ["Cj", "OrderNumberTaken"]
