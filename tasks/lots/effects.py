@@ -65,6 +65,12 @@ class Answer:
     facts: Mapping[str, Any]
 
 
+class Resume(StrEnum):
+    """A look's third answer: it is there, but half built; act again at once, under the same vendor key."""
+
+    HALF_BUILT = "half built"
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One attempt, as the look, the act and the record see it."""
@@ -81,7 +87,8 @@ class Manner:
     """How an effect is looked for, done and recorded.
 
     Args:
-        look: ask the vendor; an Answer to adopt, or None when it has no such thing. Errors leave UNKNOWN.
+        look: ask the vendor; an Answer to adopt, None when it has no such thing, Resume.HALF_BUILT when the act
+            would go on where it stopped. Errors leave UNKNOWN.
         act: do it; the refusal error means a no, `quiet` errors with `executed == False` mean it never happened.
         record: the moves and ledger rows that belong to the answer, in the settling transaction.
         refused: the same for a no.
@@ -91,7 +98,7 @@ class Manner:
         most: attempts before a person must decide; None for no end.
     """
 
-    look: Callable[[Attempt], Answer | None]
+    look: Callable[[Attempt], Answer | Resume | None]
     act: Callable[[Attempt], Answer]
     record: Callable[[Session, Attempt, Answer], None] = lambda session, attempt, answer: None
     refused: Callable[[Session, Attempt, Exception], None] = lambda session, attempt, error: None
@@ -190,6 +197,18 @@ def adopt(session: Session, key: str, answer: Answer, request: Mapping[str, Any]
     return settled is not None
 
 
+def reopen(session: Session, key: str, request: Mapping[str, Any]) -> bool:
+    """Let a refused effect be tried again with another request; it looks first, as any later attempt does."""
+    again = session.execute(
+        update(Effect)
+        .where(Effect.key == key, Effect.state == State.REFUSED)
+        .values(state=State.UNKNOWN, request=dict(request), settled_at=None)
+        .returning(Effect.key)
+        .execution_options(synchronize_session="fetch")
+    ).scalar_one_or_none()
+    return again is not None
+
+
 def perform(record: Record, key: str, manner: Manner, *, refusal: type[Exception], quiet: timedelta) -> Outcome:
     """Make a planned effect happen once, however often and by however many this is called.
 
@@ -254,7 +273,7 @@ def _look(
         answer = manner.look(attempt)
     except Exception as error:
         return _leave(record, key, owner, error)
-    if answer is not None:
+    if isinstance(answer, Answer):
         return _record(record, owner, replace(attempt, adopted=True), manner, answer, State.ADOPTED)
     at = now()
     with record.write() as session:
@@ -264,7 +283,8 @@ def _look(
         seen_absent = effect.absent_since
         effect.absent_since = seen_absent or at
         acted = effect.acted_at or at
-        too_early = not manner.conclusive and at < acted + quiet
+        half_built = answer is Resume.HALF_BUILT
+        too_early = not manner.conclusive and not half_built and at < acted + quiet
         if manner.twice and (seen_absent is None or at < seen_absent + quiet):
             too_early = True
         if too_early:
@@ -276,7 +296,7 @@ def _look(
             effect.error = f"tried {effect.attempts} times without effect: a person must decide"
             return Outcome(Came.WAITING, error=effect.error)
         effect.attempts += 1
-        effect.generation += 1
+        effect.generation += 0 if half_built else 1
         effect.acted_at, effect.absent_since, effect.state = at, None, State.IN_FLIGHT
         effect.lease_until = at + timedelta(seconds=manner.deadline) + LEASE_MARGIN
         return Attempt(key, dict(effect.request), _vendor_key(effect), effect.attempts)
@@ -347,8 +367,10 @@ def _leave(record: Record, key: str, owner: str, error: Exception) -> Outcome:
         effect = session.get_one(Effect, key)
         if effect.owner != owner:
             return Outcome(Came.BUSY, error=str(error))
-        if nothing_happened and effect.state == State.IN_FLIGHT and effect.attempts == 1:
-            effect.state, effect.attempts, effect.acted_at = State.PLANNED, 0, None
+        if nothing_happened and effect.state == State.IN_FLIGHT:
+            effect.attempts -= 1
+        if effect.attempts == 0:
+            effect.state, effect.acted_at = State.PLANNED, None
         else:
             effect.state = State.UNKNOWN
         effect.owner, effect.lease_until, effect.error = None, None, str(error)

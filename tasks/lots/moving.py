@@ -10,6 +10,15 @@ from tasks.lots.models import History, Lot
 from tasks.lots.states import MOVES, IllegalMove, LotStatus, hops
 
 
+def lock(session: Session, lot_id: int) -> Lot:
+    """A lot, kept from everybody else until the transaction ends: what excludes two effects is decided here.
+
+    On SQLite the transaction itself (BEGIN IMMEDIATE) keeps them away.
+    """
+    query = select(Lot).where(Lot.id == lot_id).execution_options(populate_existing=True)
+    return session.scalars(query if session.get_bind().dialect.name == "sqlite" else query.with_for_update()).one()
+
+
 def create(session: Session, lot: Lot) -> Lot:
     """Begin a lot's life: the row and its first line of history, together."""
     lot.status, lot.status_since = LotStatus.SOURCED, now()
