@@ -1,0 +1,43 @@
+"""When the operator is told: limits, clocks and rhythms."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+REFUND_RATE_LIMIT = 0.20
+FULFILMENT_FAILURES_PER_DAY = 3
+
+#: Hours in a status with nothing to wait for, and how loud that is.
+STUCK_HOURS: dict[str, tuple[tuple[float, str], ...]] = {
+    "AUCTION_CLOSED": ((4, "MEDIUM"),),
+    "PAID": ((4, "MEDIUM"),),
+    "CJ_ORDERED": ((4, "MEDIUM"), (8, "HIGH")),
+}
+#: Hours after which the status page calls a lot stuck.
+STATUS_PAGE_HOURS: dict[str, float] = {"AUCTION_CLOSED": 1, "PAID": 1, "CJ_ORDERED": 4}
+
+#: How long a parcel may stay in a status.
+PARCEL_LIMITS: dict[str, timedelta] = {"CJ_PAID": timedelta(days=7), "SHIPPED": timedelta(days=30)}
+
+FRESH_PARCEL = timedelta(days=1)
+SLOWER = 6
+
+
+def quota_verdict(allowed: int | None, warning: int, critical: int) -> str:
+    """ok, warning, critical or unknown, from the calls an endpoint still allows."""
+    if allowed is None:
+        return "unknown"
+    if allowed < critical:
+        return "critical"
+    return "warning" if allowed < warning else "ok"
+
+
+def stuck_severity(status: str, hours: float) -> str | None:
+    """How loud it is that a lot has been in a status for so long; None while it is no alert."""
+    loud = [severity for limit, severity in STUCK_HOURS.get(status, ()) if hours >= limit]
+    return loud[-1] if loud else None
+
+
+def parcel_poll_after(age: timedelta, base: timedelta) -> timedelta:
+    """How long after one look at an order the next is due: often for a day, then six times rarer."""
+    return base if age < FRESH_PARCEL else base * SLOWER
