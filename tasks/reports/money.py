@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from tasks.lots.models import Lot
 from tasks.lots.records import LedgerEntry
 
-LEDGER = {
+LEDGER: dict[str, pl.DataType | type[pl.DataType]] = {
     "lot_id": pl.Int64,
     "invoice_id": pl.Int64,
     "kind": pl.String,
     "cents": pl.Int64,
     "at": pl.Datetime(time_zone="UTC"),
 }
-LOTS = {
+LOTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "lot_id": pl.Int64,
     "invoice_id": pl.Int64,
     "keyword": pl.String,
@@ -145,7 +145,7 @@ def rates(frame: pl.DataFrame) -> Rates:
         income_cents=int(frame["income_cents"].sum()),
         cost_cents=int(frame["cost_cents"].sum()),
         fee_cents=int(frame["fee_cents"].sum()),
-        refunded_cents=int(frame["back_cents"].sum() - frame["tax_cents"].sum()),
+        refunded_cents=int(frame["back_cents"].sum()) - int(frame["tax_cents"].sum()),
         margin_cents=int(frame["margin_cents"].sum()),
         worst_keyword=keywords["keyword"][0] if keywords.height else None,
     )

@@ -1,0 +1,112 @@
+"""Closing: what became of each lot at Basta — won, unsold, withdrawn — and nothing is sold that is not known to be."""
+
+from __future__ import annotations
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from tasks.clients import basta as vendor
+from tasks.desk import Desk, desk
+from tasks.lots import effects, inbox
+from tasks.lots.clock import now
+from tasks.lots.effects import Answer
+from tasks.lots.models import Lot, Sale
+from tasks.lots.moving import follow, move
+from tasks.lots.states import LotStatus
+from tasks.retrying import READING, task
+
+OPEN = (LotStatus.LISTED, LotStatus.PUBLISHED)
+
+
+def sales_to_read(sale_id: str | None = None) -> list[int]:
+    """Sales with open lots that are due: past a closing date, told of by Basta, or not published by us.
+
+    Never all history: a sale whose lots are all closed is not asked for again.
+    """
+    with desk().record.read() as session:
+        told = {str(event.payload.get("sale_id")) for event in inbox.waiting(session, "basta")}
+        query = (
+            select(Sale)
+            .join(Lot, Lot.sale_id == Sale.id)
+            .where(Lot.status.in_(OPEN), Sale.basta_sale_id.is_not(None))
+            .where(
+                or_(
+                    Sale.basta_sale_id.in_(told),
+                    Lot.closes_at <= now(),
+                    Sale.published_at.is_(None),
+                )
+            )
+            .order_by(Sale.id)
+            .distinct()
+        )
+        sales = session.scalars(query.where(Sale.basta_sale_id == sale_id) if sale_id else query)
+        return [sale.id for sale in sales]
+
+
+@task(task_run_name="close sale {sale_row_id}", tags=["basta"], **READING)
+def close_sale(sale_row_id: int) -> str:
+    """Read one sale's lots at Basta, and move ours to what they became."""
+    return read_sale(desk(), sale_row_id)
+
+
+def read_sale(at: Desk, sale_row_id: int) -> str:
+    """Bring our lots of a sale up to Basta's; what came of it. Running it again changes nothing.
+
+    Raises:
+        ServiceUnavailable, ServiceRefused: Basta could not be read.
+    """
+    with at.record.read() as session:
+        ours = session.get_one(Sale, sale_row_id)
+        events = [event.id for event in inbox.waiting(session, "basta") if _is_about(event.payload, ours)]
+    assert ours.basta_sale_id
+    theirs = at.basta.sale(ours.basta_sale_id)
+    items = {item.id: item for item in at.basta.items(ours.basta_sale_id)} if theirs else {}
+    with at.record.write() as session:
+        sale = session.get_one(Sale, sale_row_id)
+        if theirs is not None:
+            sale.status = theirs.status
+            if theirs.is_published and sale.published_at is None:
+                sale.published_at = now()  # by hand, in Basta's own pages: adopted
+                _adopt_publication(session, sale)
+            if theirs.is_closed and sale.closed_at is None:
+                sale.closed_at = now()
+        lots = session.scalars(select(Lot).where(Lot.sale_id == sale_row_id, Lot.status.in_(OPEN)))
+        for lot in lots:
+            _apply(session, lot, items.get(lot.basta_item_id or ""), theirs)
+        inbox.handled(session, *events)
+        return "closed" if sale.closed_at else "still open"
+
+
+def _is_about(payload: dict[str, object], sale: Sale) -> bool:
+    return payload.get("sale_id") == sale.basta_sale_id
+
+
+def _adopt_publication(session: Session, sale: Sale) -> None:
+    answer = Answer(sale.basta_sale_id, {"by": "hand"})
+    effects.adopt(session, f"publish:{sale.id}", answer, {"sale_id": sale.basta_sale_id}, sale_id=sale.id)
+
+
+def _apply(session: Session, lot: Lot, item: vendor.Item | None, sale: vendor.Sale | None) -> None:
+    """One lot: what Basta shows decides; what it does not show is unknown, and unknown is not sold."""
+    if lot.basta_item_id is None:
+        return
+    if item is None:
+        unlisted = "withdrawn at Basta" if sale is not None else "its sale is gone at Basta"
+        move(session, lot.id, LotStatus.CANCELLED, why=unlisted)
+        return
+    lot.closes_at = item.closing_end or lot.closes_at
+    if sale is not None and sale.is_published and lot.status is LotStatus.LISTED:
+        follow(session, lot.id, LotStatus.PUBLISHED)
+    if item.is_won:
+        session.refresh(lot)
+        lot.winner_user_id, lot.winning_bid_cents = item.leader_id, item.current_bid_cents
+        lot.closed_at = lot.closed_at or now()
+        session.flush()
+        follow(session, lot.id, LotStatus.AUCTION_CLOSED)
+    elif item.is_unsold:
+        why = "no bid" if not item.current_bid_cents else f"the highest bid, {item.current_bid_cents} cents, missed it"
+        lot.closed_at = lot.closed_at or now()
+        session.flush()
+        follow(session, lot.id, LotStatus.RESERVE_NOT_MET, why=why)
+    elif item.is_closed:
+        lot.error_message = "closed, but Basta does not say whether the reserve was met: read again next cycle"

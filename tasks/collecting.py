@@ -1,0 +1,176 @@
+"""Collecting: open invoices are read, charged again, reminded of, and voided at their deadline."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
+
+from tasks import letters
+from tasks.charging import charge
+from tasks.desk import Desk, desk
+from tasks.lots import effects, inbox, pauses
+from tasks.lots.clock import now
+from tasks.lots.effects import Answer, Attempt, Came, Manner
+from tasks.lots.models import Buyer, Invoice, Sale
+from tasks.lots.records import Effect, InboxEvent
+from tasks.retrying import ACTING, task
+from tasks.settling import converge
+
+OPEN = ("OPEN", "PAYMENT_FAILED")
+BASTA_NOTES = ("basta-payment", "basta-cancel")
+
+
+def _told(session: Session) -> dict[int, list[int]]:
+    """Waiting Stripe events by the invoice they are about; those about none of ours are done with."""
+    found: dict[int, list[int]] = {}
+    for event in inbox.waiting(session, "stripe"):
+        row = session.scalars(_named_by(event)).first()
+        found.setdefault(row.id if row else 0, []).append(event.id)
+    return found
+
+
+def _named_by(event: InboxEvent) -> Select[tuple[Invoice]]:
+    told = event.payload
+    return select(Invoice).where(
+        or_(
+            Invoice.stripe_invoice_id == (told.get("invoice_id") or "-"),
+            Invoice.payment_intent_id == (told.get("intent_id") or "-"),
+            Invoice.charge_id == (told.get("charge_id") or "-"),
+        )
+    )
+
+
+def invoices_told(sale_id: str | None = None) -> list[int]:
+    """Invoices that Stripe told something of, since they were last read."""
+    with desk().record.read() as session:
+        told = _told(session)
+    if strangers := told.pop(0, []):
+        with desk().record.write() as session:
+            inbox.handled(session, *strangers)
+    return sorted(told)
+
+
+def invoices_due(sale_id: str | None = None) -> list[int]:
+    """Open invoices, those Stripe told of, and paid ones whose fee or Basta's note is still missing."""
+    told = invoices_told(sale_id)
+    with desk().record.read() as session:
+        query = select(Invoice).where(
+            Invoice.stripe_invoice_id.is_not(None),
+            or_(Invoice.status.in_(OPEN), (Invoice.status == "PAID") & Invoice.fee_cents.is_(None)),
+        )
+        if sale_id:
+            query = query.join(Sale, Sale.id == Invoice.sale_id).where(Sale.basta_sale_id == sale_id)
+        due = {invoice.id for invoice in session.scalars(query)}
+        notes = select(Effect.invoice_id).where(
+            Effect.kind.in_(BASTA_NOTES), Effect.state.not_in([str(state) for state in effects.SETTLED])
+        )
+        due |= {one for one in session.scalars(notes) if one is not None}
+    return sorted(due | set(told))
+
+
+@task(task_run_name="collect invoice {invoice_id}", tags=["stripe", "money"], **ACTING)
+def collect(invoice_id: int) -> str:
+    """Read one invoice at Stripe, and do what its age asks for. Running it again charges nothing twice."""
+    return look_after(desk(), invoice_id)
+
+
+def look_after(at: Desk, invoice_id: int) -> str:
+    """Converge, then charge, remind or void, as its time has come; where the invoice stands.
+
+    Raises:
+        Unsettled, ServiceUnavailable: a vendor did not say.
+    """
+    with at.record.read() as session:
+        events = _told(session).get(invoice_id, [])
+    status = converge(at, invoice_id, told_by_webhook=bool(events))
+    with at.record.write() as session:
+        inbox.handled(session, *events)
+    if status in OPEN:
+        status = _age(at, invoice_id, status)
+    _tell_basta(at, invoice_id)
+    return status.lower()
+
+
+def _age(at: Desk, invoice_id: int, status: str) -> str:
+    with at.record.read() as session:
+        invoice = session.get_one(Invoice, invoice_id)
+        charging = not pauses.paused(session, "charging")
+    if invoice.hold_reason or invoice.sent_at is None or invoice.due_at is None:
+        return status
+    if now() >= invoice.due_at:
+        return _void(at, invoice)
+    if invoice.next_charge_at and now() >= invoice.next_charge_at and charging:
+        charge(at, invoice_id)
+        return converge(at, invoice_id)
+    started = invoice.status == "OPEN" and invoice.card_on_file and invoice.charges_tried == 0
+    if started and charging:
+        charge(at, invoice_id)  # a first charge that nobody saw the end of
+        return converge(at, invoice_id)
+    if now() >= invoice.sent_at + timedelta(days=at.settings.payment_reminder_days):
+        with at.record.write() as session:
+            _remind(session, session.get_one(Invoice, invoice_id))
+    return status
+
+
+def _remind(session: Session, invoice: Invoice) -> None:
+    buyer = session.get_one(Buyer, invoice.buyer_id)
+    letters.post(
+        session,
+        "payment_reminder",
+        f"invoice-{invoice.id}",
+        to=buyer.email,
+        facts={
+            "name": buyer.name,
+            "total_cents": invoice.total_cents + (invoice.tax_cents or 0),
+            "due": f"{invoice.due_at:%d %B %Y}",
+            "link": invoice.hosted_url or "",
+        },
+        invoice_id=invoice.id,
+    )
+
+
+def _void(at: Desk, invoice: Invoice) -> str:
+    """Void first; the lots end only when the invoice reads void. If it reads paid, it is paid."""
+    stripe_id = invoice.stripe_invoice_id or ""
+
+    def look(_: Attempt) -> Answer | None:
+        theirs = at.stripe.invoice(stripe_id)
+        return None if theirs.status == "open" else Answer(theirs.id, {"status": theirs.status})
+
+    def act(attempt: Attempt) -> Answer:
+        return Answer(at.stripe.void(stripe_id, key=attempt.vendor_key).id, {"status": "void"})
+
+    with at.record.write() as session:
+        effects.plan(session, f"void:{invoice.id}", {"invoice": stripe_id}, invoice_id=invoice.id)
+    at.settle(f"void:{invoice.id}", Manner(look=look, act=act))
+    return converge(at, invoice.id)
+
+
+def _tell_basta(at: Desk, invoice_id: int) -> None:
+    """Let Basta's pages show what became of the order: it only records it."""
+    with at.record.read() as session:
+        invoice = session.get_one(Invoice, invoice_id)
+        buyer = session.get_one(Buyer, invoice.buyer_id)
+        planned = [kind for kind in BASTA_NOTES if effects.state_of(session, f"{kind}:{invoice_id}")]
+    order_id = invoice.basta_order_id
+    if order_id is None:
+        return
+    wanted = {"basta-payment": "PAID", "basta-cancel": "CANCELLED"}
+
+    def look(attempt: Attempt) -> Answer | None:
+        for order in at.basta.user_orders(buyer.basta_user_id):
+            if order.id == order_id and order.status == wanted[attempt.key.split(":")[0]]:
+                return Answer(order.payment_id or order.id, {})
+        return None
+
+    def act(attempt: Attempt) -> Answer:
+        if attempt.key.startswith("basta-payment"):
+            return Answer(at.basta.record_payment(order_id), {})
+        at.basta.cancel_order(order_id)
+        return Answer(order_id, {})
+
+    for kind in planned:
+        outcome = at.settle(f"{kind}:{invoice_id}", Manner(look=look, act=act))
+        assert outcome.came is not Came.WAITING

@@ -1,0 +1,126 @@
+"""How a cycle does its stages: one after another, each bounded, each apart from the others' failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+
+from tasks.clients.service import ServiceUnavailable
+from tasks.desk import Unsettled, desk
+from tasks.lots.clock import now
+
+#: Tasks of one stage that are under way at once.
+AT_ONCE = 8
+#: So many absences of a vendor in a row end a stage: the rest would only wait for the same.
+ABSENCES = 3
+
+
+@dataclass
+class Tally:
+    """What one stage did: outcome -> how many, and what went wrong, by subject."""
+
+    stage: str
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, str] = field(default_factory=dict)
+    left: int = 0  # work not taken, as the time or the vendor was gone
+
+    def line(self) -> str:
+        """For the log and the artifact."""
+        parts = [f"{number} {outcome}" for outcome, number in sorted(self.counts.items())]
+        if self.failures:
+            parts.append(f"{len(self.failures)} failed")
+        if self.left:
+            parts.append(f"{self.left} left for the next cycle")
+        return f"{self.stage}: {', '.join(parts) or 'nothing to do'}"
+
+
+class Cycle:
+    """One cycle's time and tallies."""
+
+    def __init__(self, budget_seconds: float | None = None) -> None:
+        seconds = desk().settings.process_budget_seconds if budget_seconds is None else budget_seconds
+        self.ends = now() + timedelta(seconds=seconds)
+        self.tallies: list[Tally] = []
+
+    @property
+    def spent(self) -> bool:
+        """Whether no new work may be taken."""
+        return now() >= self.ends
+
+    def stage(self, name: str, work: Callable[[], Sequence[Any]], step: Any, *, one_at_a_time: bool = False) -> Tally:
+        """Do one step for each subject that has work, as a task each; nothing it raises reaches the flow.
+
+        A failed subject is a red task and a line here; the others are untouched.
+        """
+        tally = Tally(name)
+        self.tallies.append(tally)
+        logger = get_run_logger()
+        try:
+            subjects = list(work())
+        except Exception as error:
+            logger.exception("%s: its work could not be read", name)
+            tally.failures["(reading)"] = _sentence(error)
+            return tally
+        absences = 0
+        width = 1 if one_at_a_time else AT_ONCE
+        for start in range(0, len(subjects), width):
+            if self.spent or absences >= ABSENCES:
+                tally.left = len(subjects) - start
+                break
+            for subject, state in zip(
+                subjects[start : start + width], _run(step, subjects[start : start + width]), strict=True
+            ):
+                if state.is_completed():
+                    absences = 0
+                    tally.counts[str(state.result())] += 1
+                    continue
+                cause = _error_of(state)
+                absences = absences + 1 if isinstance(cause, ServiceUnavailable | Unsettled) else 0
+                tally.failures[str(subject)] = _sentence(cause)
+        logger.info(tally.line())
+        for subject, why in tally.failures.items():
+            logger.warning("%s %s: %s", name, subject, why)
+        return tally
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything failed."""
+        return any(tally.failures for tally in self.tallies)
+
+    def end(self) -> State[Any]:
+        """How the flow run ends: whole, in part, or not at all."""
+        summary = "; ".join(tally.line() for tally in self.tallies if tally.counts or tally.failures or tally.left)
+        if not self.failed:
+            return Completed(message=summary or "nothing to do")
+        if all("(reading)" in tally.failures for tally in self.tallies):
+            return Failed(message=summary)
+        return Completed(name="PartiallyDone", message=summary)
+
+
+def _run(step: Any, subjects: Sequence[Any]) -> list[State[Any]]:
+    if len(subjects) == 1:
+        only: State[Any] = step(subjects[0], return_state=True)
+        return [only]
+    futures = step.map(list(subjects))
+    for future in futures:
+        future.wait()
+    return [future.state for future in futures]
+
+
+def _error_of(state: State[Any]) -> BaseException:
+    try:
+        state.result()
+    except BaseException as error:
+        return error
+    return RuntimeError(state.message or "failed")
+
+
+def _sentence(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,94 @@
+"""The guards before an order: the payment is still good, the goods are there, and they cost what they did.
+
+An unknown guard means wait: an error here leaves the lot as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks.desk import Desk
+from tasks.fulfilment.address import Address
+from tasks.lots.models import Invoice, Lot
+from tasks.lots.states import LotStatus
+from tasks.rules.pricing import rose_too_much
+from tasks.rules.selection import other_country
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What an order would cost now, in cents, and how it would go."""
+
+    from_country: str
+    logistic_name: str
+    goods_cents: int
+    freight_cents: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why a lot cannot be bought, as the status it goes to and in words."""
+
+    status: LotStatus
+    why: str
+
+
+def payment_trouble(desk: Desk, invoice: Invoice) -> str | None:
+    """Read the payment again: why nothing may be bought from it, or None.
+
+    Raises:
+        ServiceUnavailable: Stripe did not say: wait.
+    """
+    assert invoice.stripe_invoice_id
+    payments = desk.stripe.payments(invoice.stripe_invoice_id)
+    if any(payment.disputed for payment in payments):
+        return "dispute"
+    refunded = sum(payment.refunded_cents for payment in payments)
+    ours = sum(note.post_payment_cents for note in desk.stripe.credit_notes(invoice.stripe_invoice_id)
+               if note.refund_ref and note.status == "issued") if refunded else 0  # fmt: skip
+    return "refunded elsewhere" if refunded > ours else None
+
+
+def quote(desk: Desk, lot: Lot, address: Address) -> Quote | Verdict:
+    """Stock and price of the variant, and freight to the real address: two calls.
+
+    Raises:
+        ServiceUnavailable: CJ did not say: wait.
+    """
+    variant = desk.cj.variant(lot.cj_vid)
+    if variant is None:
+        return Verdict(LotStatus.CJ_OUT_OF_STOCK, "CJ does not sell the variant any more")
+    if variant.stock is None or variant.price_cents is None:
+        raise GuardUnknown(lot.id, "CJ told no stock or no price")
+    units = {one.country: one.total for one in variant.stock}
+    country = other_country(units, wanted=lot.from_country, ship_to=address.country)
+    if country is None:
+        return Verdict(LotStatus.CJ_OUT_OF_STOCK, "no warehouse has it")
+    limit = desk.settings.price_rise_limit
+    if rose_too_much(sourced_cents=lot.goods_cents, now_cents=variant.price_cents, limit=limit):
+        return Verdict(
+            LotStatus.CJ_PRICE_CHANGED, f"the goods cost {variant.price_cents} cents, {lot.goods_cents} when sourced"
+        )
+    ways = desk.cj.freight(
+        from_country=country, to_country=address.country, vid=lot.cj_vid, zip_code=address.zip_code or None
+    )
+    if not ways:
+        return Verdict(LotStatus.CJ_OUT_OF_STOCK, f"CJ sends it from {country} to {address.country} by no carrier")
+    cheapest = min(ways, key=lambda way: (way.cost_cents, way.name))
+    planned = next((way for way in ways if way.name == lot.logistic_name), cheapest)
+    way = planned if planned.cost_cents <= max(cheapest.cost_cents, lot.freight_cents) else cheapest
+    landed = variant.price_cents + way.cost_cents
+    if rose_too_much(sourced_cents=lot.landed_cents, now_cents=landed, limit=limit):
+        return Verdict(LotStatus.CJ_PRICE_CHANGED, f"landed it costs {landed} cents, {lot.landed_cents} when sourced")
+    return Quote(country, way.name, variant.price_cents, way.cost_cents)
+
+
+class GuardUnknown(Exception):
+    """A guard could not be read: the lot waits, as unknown is not yes."""
+
+    def __init__(self, lot_id: int, what: str) -> None:
+        self.lot_id, self.what = lot_id, what
+        super().__init__(f"lot {lot_id} waits: {what}")
+
+    def __reduce__(self) -> tuple[type[GuardUnknown], tuple[int, str]]:
+        return GuardUnknown, (self.lot_id, self.what)

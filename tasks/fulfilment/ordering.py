@@ -1,0 +1,372 @@
+"""An order at CJ, from nothing to paid: four effects, each done once, with the order's own detail as the judge."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tasks import letters
+from tasks.clients import cj as vendor
+from tasks.clients.service import ServiceRefused, ServiceUnavailable
+from tasks.desk import Desk
+from tasks.fulfilment import address as addresses
+from tasks.fulfilment.address import Address
+from tasks.fulfilment.checking import Quote, Verdict, payment_trouble, quote
+from tasks.lots import effects, incidents, spending
+from tasks.lots.clock import now
+from tasks.lots.effects import Answer, Attempt, Came, Manner, Outcome, State
+from tasks.lots.incidents import Trouble
+from tasks.lots.models import Buyer, Invoice, Lot
+from tasks.lots.moving import hold, lock, move, release
+from tasks.lots.records import Effect
+from tasks.lots.states import LotStatus
+from tasks.rules.pricing import rose_too_much
+from tasks.settling import book_order
+
+PREFIX = "HS-"  # our orders at CJ: a fixed prefix and the lot's id
+NO_ADDRESS, DISPUTE, REFUNDED, REFUSED, CAP = (
+    "no address",
+    "dispute",
+    "refunded elsewhere",
+    "refused by CJ",
+    "daily cap",
+)
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=10), timedelta(hours=6)
+#: A payment that shows no effect is tried twice at most; then a person decides.
+MOST_PAYS = 2
+
+
+def order_goods(desk: Desk, lot_id: int) -> str:
+    """Check a paid lot and create its order at CJ, unpaid; what came of it, in a word.
+
+    Raises:
+        Unsettled, ServiceUnavailable, GuardUnknown: not now; nothing is lost.
+    """
+    with desk.record.read() as session:
+        lot = session.get_one(Lot, lot_id)
+        invoice = session.get_one(Invoice, lot.invoice_id)
+        buyer = session.get_one(Buyer, invoice.buyer_id)
+        state = effects.state_of(session, f"cj-order:{lot_id}")
+    if state in (None, State.PLANNED, State.REFUSED, State.DROPPED):
+        if trouble := payment_trouble(desk, invoice):
+            return _hold_for_payment(desk, lot_id, trouble)
+        where = Address(**lot.ship_to) if lot.ship_to else addresses.find(desk, invoice, buyer)
+        if where is None:
+            return _ask_for_address(desk, lot_id, buyer)
+        offer = quote(desk, lot, where)
+        if isinstance(offer, Verdict):
+            return _cannot_be_bought(desk, lot_id, offer)
+        if not _plan_order(desk, lot_id, where, offer):
+            return "left alone"
+    outcome = desk.settle(f"cj-order:{lot_id}", _creating(desk, lot_id))
+    if outcome.came is Came.REFUSED:
+        return _refused(desk, lot_id, outcome)
+    return outcome.came.value
+
+
+def _plan_order(desk: Desk, lot_id: int, where: Address, offer: Quote) -> bool:
+    """Freeze address and request, in one transaction with the checks that exclude a refund."""
+    with desk.record.write() as session:
+        lot = lock(session, lot_id)
+        if lot.status is not LotStatus.PAID or lot.refund_status or effects.of_lot(session, lot_id, "refund"):
+            return False
+        lot.ship_to = where.frozen()
+        lot.cj_order_number = f"{PREFIX}{lot_id}"
+        lot.from_country, lot.logistic_name = offer.from_country, offer.logistic_name
+        release(session, lot_id, NO_ADDRESS, REFUSED, DISPUTE)
+        request = {
+            "number": lot.cj_order_number,
+            "vid": lot.cj_vid,
+            "logistic_name": offer.logistic_name,
+            "from_country": offer.from_country,
+            "goods_cents": offer.goods_cents,
+            "freight_cents": offer.freight_cents,
+        }
+        effects.plan(session, f"cj-order:{lot_id}", request, lot_id=lot_id)
+        effects.reopen(session, f"cj-order:{lot_id}", request)
+    return True
+
+
+def _creating(desk: Desk, lot_id: int) -> Manner:
+    def look(attempt: Attempt) -> Answer | None:
+        order = desk.cj.order(attempt.request["number"])
+        return None if order is None else Answer(order.order_id, {"amount_cents": order.amount_cents})
+
+    def act(attempt: Attempt) -> Answer:
+        with desk.record.read() as session:
+            where = Address(**(session.get_one(Lot, lot_id).ship_to or {}))
+        request = attempt.request
+        new = vendor.NewOrder(
+            number=request["number"],
+            vid=request["vid"],
+            logistic_name=request["logistic_name"],
+            from_country=request["from_country"],
+            country=where.country,
+            country_name=where.country,
+            province=where.province,
+            city=where.city,
+            line1=where.line1,
+            line2=where.line2,
+            zip_code=where.zip_code,
+            name=where.name,
+            phone=where.phone,
+        )
+        try:
+            created = desk.cj.create_order(new)
+        except vendor.OrderNumberTaken as taken:
+            found = look(attempt)  # an earlier attempt landed after all
+            if found is None:
+                raise ServiceUnavailable("CJ", "createOrderV2", "the number is taken, but not shown yet") from taken
+            return found
+        return Answer(created.order_id, {"amount_cents": created.amount_cents})
+
+    def record(session: Session, attempt: Attempt, answer: Answer) -> None:
+        lot = lock(session, lot_id)
+        lot.cj_order_id, lot.error_message = answer.vendor_id, None
+        incidents.over(session, f"refused:lot:{lot_id}")
+
+    # CJ refuses a second order of one number, so an order that is not there may be made at once.
+    return Manner(look=look, act=act, record=record, conclusive=True)
+
+
+def compare_orders(desk: Desk, lot_ids: list[int]) -> str:
+    """Read created orders in one call, and let each be confirmed, or delete it where it became too dear."""
+    with desk.record.read() as session:
+        lots = {lot.cj_order_number: lot for lot in session.scalars(select(Lot).where(Lot.id.in_(lot_ids)))}
+    orders = desk.cj.orders([number for number in lots if number])
+    accepted = 0
+    for order in orders:
+        lot = lots.get(order.number)
+        if lot is not None:
+            accepted += compare(desk, lot.id, order)
+    return f"{accepted} accepted"
+
+
+def compare(desk: Desk, lot_id: int, order: vendor.Order) -> bool:
+    """Judge one order by its own detail; True when it may be confirmed and paid."""
+    if order.amount_cents is None:
+        return False  # CJ is still working it out: wait
+    too_dear = False
+    with desk.record.write() as session:
+        lot = lock(session, lot_id)
+        if desk.settings.test_orders and not order.is_sandbox:
+            hold(session, lot_id, "no test order", "CJ does not say that this is a test order: nothing is paid")
+            return False
+        lot.cj_order_id, lot.cj_status = order.order_id, order.status
+        lot.cj_amount_cents = order.amount_cents
+        request = session.get_one(Effect, f"cj-order:{lot_id}").request
+        quoted = request["goods_cents"] + request["freight_cents"]
+        limit = desk.settings.price_rise_limit
+        too_dear = rose_too_much(sourced_cents=lot.landed_cents, now_cents=order.amount_cents, limit=limit)
+        facts: dict[str, Any] = {"order_id": order.order_id, "amount_cents": order.amount_cents}
+        if order.amount_cents != quoted:
+            facts["quoted_cents"] = quoted  # what CJ takes is what is booked; the difference stays on record
+        if too_dear and order.status is not vendor.OrderStatus.UNPAID:
+            effects.plan(session, f"cj-delete:{lot_id}", facts, lot_id=lot_id)
+        elif too_dear:
+            hold(session, lot_id, "too dear", "CJ asks too much for the confirmed order: delete it at CJ by hand")
+        elif order.status is vendor.OrderStatus.UNPAID:
+            _confirmed(session, lot_id, order.order_id)
+        elif order.status.is_unpaid:
+            effects.plan(session, f"cj-confirm:{lot_id}", facts, lot_id=lot_id)
+    if too_dear:
+        desk.settle(f"cj-delete:{lot_id}", _deleting(desk, lot_id, order))
+    return not too_dear
+
+
+def _deleting(desk: Desk, lot_id: int, order: vendor.Order) -> Manner:
+    def look(attempt: Attempt) -> Answer | None:
+        found = desk.cj.order(attempt.request["order_id"])
+        gone = found is None or found.status is vendor.OrderStatus.CANCELLED
+        return Answer(attempt.request["order_id"], {}) if gone else None
+
+    def act(attempt: Attempt) -> Answer:
+        desk.cj.delete_order(attempt.request["order_id"])
+        return Answer(attempt.request["order_id"], {})
+
+    def record(session: Session, attempt: Attempt, answer: Answer) -> None:
+        lot = lock(session, lot_id)
+        lot.cj_status = vendor.OrderStatus.CANCELLED
+        why = f"CJ asks {order.amount_cents} cents for the order, {lot.landed_cents} when sourced"
+        move(session, lot_id, LotStatus.CJ_PRICE_CHANGED, why=why)
+
+    return Manner(look=look, act=act, record=record, conclusive=True)
+
+
+def confirm_order(desk: Desk, lot_id: int) -> str:
+    """Confirm an accepted order: that is CJ_ORDERED."""
+
+    def look(attempt: Attempt) -> Answer | None:
+        order = desk.cj.order(attempt.request["order_id"])
+        if order is None or order.status in (vendor.OrderStatus.CREATED, vendor.OrderStatus.IN_CART):
+            return None
+        return Answer(order.order_id, {})
+
+    def act(attempt: Attempt) -> Answer:
+        desk.cj.confirm_order(attempt.request["order_id"])
+        return Answer(attempt.request["order_id"], {})
+
+    def record(session: Session, attempt: Attempt, answer: Answer) -> None:
+        move(session, lot_id, LotStatus.CJ_ORDERED)
+
+    return desk.settle(f"cj-confirm:{lot_id}", Manner(look=look, act=act, record=record)).came.value
+
+
+def _confirmed(session: Session, lot_id: int, order_id: str) -> None:
+    """Some accounts get their orders confirmed at once: the hop settles the effect."""
+    if effects.adopt(session, f"cj-confirm:{lot_id}", Answer(order_id, {}), {"order_id": order_id}, lot_id=lot_id):
+        move(session, lot_id, LotStatus.CJ_ORDERED)
+
+
+def pay_order(desk: Desk, lot_id: int) -> str:
+    """Pay a confirmed order from CJ's balance: that is CJ_PAID. The order's detail decides, not the answer."""
+    if not _plan_pay(desk, lot_id):
+        return "on hold"
+
+    def look(attempt: Attempt) -> Answer | None:
+        order = desk.cj.order(attempt.request["order_id"])
+        if order is None:
+            raise ServiceUnavailable("CJ", "getOrderDetail", "the order to be paid is not shown")
+        return None if order.status.is_unpaid else _answer(order)
+
+    def act(attempt: Attempt) -> Answer:
+        order_id = attempt.request["order_id"]
+        try:
+            (desk.cj.simulate_pay if desk.settings.test_orders else desk.cj.pay_order)(order_id)
+        except ServiceRefused as error:
+            # Its word is no proof that the balance did not move: the next look decides.
+            raise ServiceUnavailable("CJ", "payBalance", error.message, status=error.status, code=error.code) from error
+        order = desk.cj.orders([order_id])
+        if not order or order[0].status.is_unpaid:
+            raise ServiceUnavailable("CJ", "payBalance", "it answered well, but the order reads unpaid")
+        return _answer(order[0])
+
+    def record(session: Session, attempt: Attempt, answer: Answer) -> None:
+        book_order(session, lot_id, str(answer.vendor_id), dict(answer.facts))
+        move(session, lot_id, LotStatus.CJ_PAID)
+
+    outcome = desk.perform(f"cj-pay:{lot_id}", Manner(look=look, act=act, record=record, twice=True, most=MOST_PAYS))
+    if outcome.came is Came.WAITING:
+        _tell_of_pay(desk, lot_id, outcome)
+    return outcome.came.value
+
+
+def _plan_pay(desk: Desk, lot_id: int) -> bool:
+    """Reserve the day's cap and plan the payment, together; and nothing without a captured payment on record."""
+    with desk.record.write() as session:
+        lot = lock(session, lot_id)
+        invoice = session.get_one(Invoice, lot.invoice_id)
+        known = effects.state_of(session, f"cj-pay:{lot_id}")
+        if lot.status is not LotStatus.CJ_ORDERED or lot.hold_reason or lot.refund_status:
+            return lot.status is LotStatus.CJ_ORDERED and lot.hold_reason == CAP and known is not None
+        if invoice.status != "PAID" or not invoice.paid_cents or lot.cj_amount_cents is None:
+            return False
+        if known is None:
+            cap = desk.settings.daily_spend_cap_usd
+            if not spending.reserve(session, lot.cj_amount_cents, None if cap is None else int(cap * 100)):
+                midnight = (now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+                hold(session, lot_id, CAP, "the day's spend has reached DAILY_SPEND_CAP_USD", until=midnight)
+                return False
+            request = {"order_id": lot.cj_order_id, "amount_cents": lot.cj_amount_cents}
+            effects.plan(session, f"cj-pay:{lot_id}", request, lot_id=lot_id)
+    return True
+
+
+def _answer(order: vendor.Order) -> Answer:
+    return Answer(
+        order.order_id,
+        {"amount_cents": order.amount_cents, "goods_cents": order.goods_cents, "status": str(order.status)},
+    )
+
+
+def _tell_of_pay(desk: Desk, lot_id: int, outcome: Outcome) -> None:
+    with desk.record.write() as session:
+        lot = lock(session, lot_id)
+        lot.error_message = outcome.error
+        if outcome.error and "a person must decide" in outcome.error:
+            trouble = Trouble(
+                key=f"pay:lot:{lot_id}",
+                alert="fulfilment-failures",
+                severity="CRITICAL",
+                title=f"CJ order {lot.cj_order_id} does not get paid",
+                text="Two payments had no effect. Pay it, or delete it, at CJ by hand: either is adopted.",
+                command=f"pipeline status --sale-id {lot.basta_sale_id}",
+                lot_id=lot_id,
+                cents=lot.cj_amount_cents,
+            )
+            incidents.report(session, trouble)
+
+
+def _hold_for_payment(desk: Desk, lot_id: int, trouble: str) -> str:
+    words = {
+        DISPUTE: "the buyer's bank disputes the payment: nothing is bought until that is decided",
+        REFUNDED: "the payment was refunded in Stripe by hand: nothing is bought from it",
+    }
+    with desk.record.write() as session:
+        lot = lock(session, lot_id)
+        hold(session, lot_id, trouble, words[trouble])
+        incidents.report(
+            session,
+            Trouble(
+                key=f"payment:invoice:{lot.invoice_id}",
+                alert="dispute" if trouble == DISPUTE else "refund",
+                severity="CRITICAL",
+                title=f"The payment of lot {lot_id} is in {'dispute' if trouble == DISPUTE else 'doubt'}",
+                text=words[trouble],
+                command=f"pipeline status --sale-id {lot.basta_sale_id}",
+                lot_id=lot_id,
+                cents=lot.winning_bid_cents,
+            ),
+        )
+    return "on hold"
+
+
+def _ask_for_address(desk: Desk, lot_id: int, buyer: Buyer) -> str:
+    """Hold the lot, ask its buyer once, and plan the refund when the deadline has passed."""
+    with desk.record.write() as session:
+        lot = lock(session, lot_id)
+        deadline = (lot.paid_at or now()) + timedelta(days=desk.settings.address_deadline_days)
+        if now() >= deadline:
+            lot.refund_status = lot.refund_status or "PLANNED"
+            hold(session, lot_id, NO_ADDRESS, "no address came in time: the buyer gets the money back")
+            return "refund planned"
+        hold(session, lot_id, NO_ADDRESS, "the buyer has no complete shipping address: asked for one")
+        letters.post(
+            session,
+            "address_needed",
+            f"lot-{lot_id}",
+            to=buyer.email,
+            facts={"name": buyer.name, "title": lot.title, "deadline": f"{deadline:%d %B %Y}"},
+            lot_id=lot_id,
+        )
+    return "on hold"
+
+
+def _cannot_be_bought(desk: Desk, lot_id: int, verdict: Verdict) -> str:
+    with desk.record.write() as session:
+        lock(session, lot_id)
+        if (
+            effects.state_of(session, f"cj-order:{lot_id}") in (None, State.DROPPED)
+            or effects.drop(session, f"cj-order:{lot_id}", verdict.why)
+            or effects.state_of(session, f"cj-order:{lot_id}") is State.REFUSED
+        ):
+            move(session, lot_id, verdict.status, why=verdict.why)
+            return verdict.status.lower()
+    return "left alone"
+
+
+def _refused(desk: Desk, lot_id: int, outcome: Outcome) -> str:
+    """CJ said no: wait longer each time, and give up after the retry days. A refusal is proof of absence."""
+    with desk.record.write() as session:
+        lot = lock(session, lot_id)
+        why = outcome.error or "CJ refused the order"
+        tried = session.get_one(Effect, f"cj-order:{lot_id}").attempts
+        if now() - (lot.paid_at or lot.status_since) >= timedelta(days=desk.settings.fulfilment_retry_days):
+            lot.refund_status = lot.refund_status or "PLANNED"
+            hold(session, lot_id, REFUSED, f"{why}: given up, the buyer gets the money back")
+            return "refund planned"
+        hold(session, lot_id, REFUSED, why, until=now() + min(FIRST_WAIT * 2 ** (tried - 1), LONGEST_WAIT))
+    return "refused"

@@ -1,0 +1,91 @@
+"""Which lots have work, and the tasks that do it."""
+
+from __future__ import annotations
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from tasks.desk import desk
+from tasks.fulfilment import ordering
+from tasks.lots import pauses
+from tasks.lots.clock import now
+from tasks.lots.models import Lot
+from tasks.lots.records import Effect
+from tasks.lots.states import LotStatus
+from tasks.retrying import ACTING, READING, task
+
+BATCH = 100
+#: Holds that end by themselves or by the world: looked at again each cycle, or when their time has come.
+LOOKED_AT_AGAIN = (ordering.NO_ADDRESS, ordering.REFUSED, ordering.DISPUTE, ordering.CAP)
+
+
+def _lots(session: Session, status: LotStatus, sale_id: str | None) -> list[Lot]:
+    query = (
+        select(Lot)
+        .where(Lot.status == status, Lot.refund_status.is_(None))
+        .where(or_(Lot.hold_reason.is_(None), Lot.hold_reason.in_(LOOKED_AT_AGAIN)))
+        .where(or_(Lot.hold_until.is_(None), Lot.hold_until <= now()))
+        .order_by(Lot.id)
+    )
+    return list(session.scalars(query.where(Lot.basta_sale_id == sale_id) if sale_id else query))
+
+
+def lots_to_order(sale_id: str | None = None) -> list[int]:
+    """Paid lots without an order at CJ."""
+    with desk().record.read() as session:
+        if pauses.paused(session, "buying"):
+            return []
+        return [lot.id for lot in _lots(session, LotStatus.PAID, sale_id) if lot.cj_order_id is None]
+
+
+def orders_to_compare(sale_id: str | None = None) -> list[list[int]]:
+    """Created orders whose amount nobody accepted yet, a hundred a call."""
+    with desk().record.read() as session:
+        planned = set(session.scalars(select(Effect.lot_id).where(Effect.kind.in_(("cj-confirm",)))))
+        ids = [
+            lot.id
+            for lot in _lots(session, LotStatus.PAID, sale_id)
+            if lot.cj_order_id is not None and lot.id not in planned
+        ]
+    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+
+
+def orders_to_confirm(sale_id: str | None = None) -> list[int]:
+    """Accepted orders that are not confirmed."""
+    with desk().record.read() as session:
+        if pauses.paused(session, "buying"):
+            return []
+        planned = set(session.scalars(select(Effect.lot_id).where(Effect.kind == "cj-confirm")))
+        return [lot.id for lot in _lots(session, LotStatus.PAID, sale_id) if lot.id in planned]
+
+
+def orders_to_pay(sale_id: str | None = None) -> list[int]:
+    """Confirmed orders that are not paid."""
+    with desk().record.read() as session:
+        if pauses.paused(session, "buying"):
+            return []
+        return [lot.id for lot in _lots(session, LotStatus.CJ_ORDERED, sale_id)]
+
+
+@task(task_run_name="order lot {lot_id}", tags=["cj"], **ACTING)
+def order_goods(lot_id: int) -> str:
+    """Check a paid lot and create its order at CJ, unpaid. Running it again finds the same order."""
+    return ordering.order_goods(desk(), lot_id)
+
+
+@task(task_run_name="compare orders", tags=["cj"], **READING)
+def compare_orders(lot_ids: list[int]) -> str:
+    """Read created orders, and accept or delete each by what CJ asks for it."""
+    return ordering.compare_orders(desk(), lot_ids)
+
+
+@task(task_run_name="confirm lot {lot_id}", tags=["cj"], **ACTING)
+def confirm_order(lot_id: int) -> str:
+    """Confirm an accepted order at CJ."""
+    return ordering.confirm_order(desk(), lot_id)
+
+
+@task(task_run_name="pay lot {lot_id}", tags=["cj", "money"], **ACTING)
+def pay_order(lot_id: int) -> str:
+    """Pay a confirmed order from CJ's balance. Running it again reads the order first."""
+    return ordering.pay_order(desk(), lot_id)

@@ -1,0 +1,57 @@
+"""CJ's purse: whether it holds what the paid lots need. Too little holds the pays, before one is tried."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tasks.desk import desk
+from tasks.lots import incidents
+from tasks.lots.incidents import Trouble
+from tasks.lots.models import Lot
+from tasks.lots.moving import hold, release
+from tasks.lots.states import LotStatus
+from tasks.retrying import READING, task
+from tasks.rules.money import dollars
+
+SHORT = "balance short"
+
+
+def _unpaid_orders(session: Session, sale_id: str | None = None) -> list[Lot]:
+    query = select(Lot).where(Lot.status == LotStatus.CJ_ORDERED, Lot.cj_amount_cents.is_not(None)).order_by(Lot.id)
+    return list(session.scalars(query.where(Lot.basta_sale_id == sale_id) if sale_id else query))
+
+
+def balance_due(sale_id: str | None = None) -> list[str]:
+    """Asked only when an order waits for its payment."""
+    with desk().record.read() as session:
+        return ["cj"] if _unpaid_orders(session, sale_id) else []
+
+
+@task(name="check balance", task_run_name="check CJ's balance", tags=["cj"], **READING)
+def check_balance(_vendor: str = "cj") -> str:
+    """Read CJ's balance, and hold the orders that it does not cover, the newest first."""
+    at = desk()
+    left = at.cj.balance().amount_cents
+    with at.record.write() as session:
+        lots = _unpaid_orders(session)
+        needed = sum(lot.cj_amount_cents or 0 for lot in lots)
+        for lot in lots:
+            cents = lot.cj_amount_cents or 0
+            if cents <= left:
+                left -= cents
+                release(session, lot.id, SHORT)
+            elif lot.hold_reason is None:
+                hold(session, lot.id, SHORT, f"CJ's balance does not cover its {dollars(cents)}: top it up")
+        short = [lot for lot in lots if lot.hold_reason == SHORT]
+        trouble = Trouble(
+            key="balance:cj",
+            alert="cj-balance",
+            severity="CRITICAL",
+            title="CJ's balance does not cover the paid lots",
+            text=f"{len(short)} orders wait for their payment; all that are open need {dollars(needed)}.",
+            command="pipeline status",
+            cents=sum(lot.cj_amount_cents or 0 for lot in short),
+        )
+        incidents.settle(session, "balance:", [trouble] if short else [])
+    return "short" if short else "enough"

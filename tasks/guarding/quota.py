@@ -1,0 +1,89 @@
+"""CJ's allowance: read at most so often, judged before every sourcing run and in every cycle."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from tasks.clients.service import ServiceUnavailable
+from tasks.desk import Desk, desk
+from tasks.lots import cj_calls, incidents
+from tasks.lots.clock import now
+from tasks.lots.incidents import Trouble
+from tasks.lots.records import CjEndpoint
+from tasks.retrying import READING, task
+from tasks.rules.thresholds import quota_verdict
+
+SETTINGS_ENDPOINT = "/setting/get"
+READ_EVERY = timedelta(hours=1)
+STOP = "critical"
+
+
+def quota_due() -> list[str]:
+    """Whether CJ should be asked again: once an hour is enough, as every answer counts itself."""
+    with desk().record.read() as session:
+        row = session.get(CjEndpoint, SETTINGS_ENDPOINT)
+    return [] if row and row.last_called_at and now() - row.last_called_at < READ_EVERY else ["cj"]
+
+
+@task(name="read quota", task_run_name="read CJ's quota", tags=["cj"], **READING)
+def read_quota(_vendor: str = "cj") -> str:
+    """Ask CJ what it still allows, and say so where it is little."""
+    return refresh(desk())
+
+
+def refresh(at: Desk) -> str:
+    """Read the account's quotas into the record; our verdict over all endpoints."""
+    account = at.cj.account()
+    with at.record.write() as session:
+        for quota in account.quotas:
+            if quota.used is not None:
+                cj_calls.told(session, quota.endpoint, max(quota.limit - quota.used, 0), quota.kind)
+        return judge(at, session)
+
+
+def judge(at: Desk, session: Session) -> str:
+    """ok, warning, critical or unknown over all endpoints; incidents follow it."""
+
+    settings = at.settings
+    worst, found = "ok", []
+    for allowance in cj_calls.allowances(session):
+        verdict = quota_verdict(allowance.allowed, settings.quota_warning, settings.quota_critical)
+        if verdict in ("warning", "critical"):
+            worst = verdict if worst != "critical" else worst
+            found.append(
+                Trouble(
+                    key=f"quota:{allowance.endpoint}",
+                    alert="quota",
+                    severity="CRITICAL" if verdict == "critical" else "WARNING",
+                    title=f"CJ allows {allowance.allowed} more calls of {allowance.endpoint}",
+                    text="Sourcing stops." if verdict == "critical" else "Source less, and not by hand.",
+                    command="pipeline pause sourcing" if verdict == "critical" else "pipeline status",
+                )
+            )
+    incidents.settle(session, "quota:", found)
+    return worst
+
+
+def quota_allows(at: Desk) -> tuple[bool, str]:
+    """Whether sourcing may begin, and in words why; an unknown quota warns and lets it begin."""
+    try:
+        verdict = refresh(at)
+    except ServiceUnavailable as error:
+        with at.record.write() as session:
+            incidents.report(
+                session,
+                Trouble(
+                    key="quota:unknown",
+                    alert="quota",
+                    severity="WARNING",
+                    title="CJ's quota is unknown",
+                    text=f"CJ did not tell it: {error}",
+                    command="pipeline status",
+                ),
+            )
+        return True, f"CJ's quota could not be read ({error}); going on"
+    if verdict == STOP:
+        return False, "an endpoint of CJ allows fewer than the critical number of calls: sourcing stops"
+    return True, "CJ's quota is low" if verdict == "warning" else "CJ's quota is fine"

@@ -1,0 +1,46 @@
+"""One run of a flow at a time, with a name that a person can read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import httpx
+from prefect.runtime import flow_run
+
+from tasks.desk import desk
+from tasks.lots import leases
+from tasks.lots.clock import now
+
+#: Longer than any cycle; a killed run's lease ends by itself.
+HOLD = timedelta(minutes=12)
+
+
+def run_name(flow: str) -> str:
+    """The flow and the time of day: "processing 08:10:00"."""
+    return f"{flow} {now():%H:%M:%S}"
+
+
+@contextmanager
+def only_run(flow: str, hold: timedelta = HOLD) -> Iterator[None]:
+    """Hold the flow's lease in our own record, as a command, a worker and a webhook may all start one.
+
+    Raises:
+        LeaseHeld: another run has it; the message says who, since when.
+    """
+    runner = flow_run.name or f"a {flow} of this terminal"
+    with leases.held(desk().record, flow, str(runner), hold):
+        yield
+
+
+def heartbeat() -> None:
+    """Tell an outside watcher that a cycle finished, if there is one. A watcher that is away stops nothing."""
+    url = desk().settings.heartbeat_url
+    if url is None:
+        return
+    try:
+        httpx.get(url.get_secret_value(), timeout=5.0)
+    except httpx.HTTPError as error:
+        logging.getLogger(__name__).warning("the heartbeat did not arrive: %s", type(error).__name__)

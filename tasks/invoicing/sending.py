@@ -1,0 +1,258 @@
+"""An invoice's way into the world: customer, Basta order, Stripe invoice, Basta's note of it, and the first charge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tasks import letters
+from tasks.charging import charge
+from tasks.clients import basta as house
+from tasks.clients import stripe as bank
+from tasks.desk import Desk
+from tasks.invoicing.planning import key_of, ref_of
+from tasks.lots import effects
+from tasks.lots.clock import now
+from tasks.lots.effects import Answer, Attempt, Came, Manner, Resume
+from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot, Sale
+from tasks.settling import converge, lots_for_letter
+
+
+class TotalMismatch(Exception):
+    """Stripe's sum is not ours: nothing is finalized, a person must look."""
+
+
+def send(desk: Desk, invoice_id: int) -> str:
+    """Bring one planned invoice to its buyer. Every step is an effect of its own; a second run does what is left.
+
+    Raises:
+        Unsettled: a vendor did not say.
+    """
+    with desk.record.read() as session:
+        invoice = session.get_one(Invoice, invoice_id)
+        buyer = session.get_one(Buyer, invoice.buyer_id)
+        lines = list(session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice_id)))
+        sale = session.get_one(Sale, invoice.sale_id)
+        items = {lot.id: lot.basta_item_id or "" for lot in session.scalars(select(Lot).where(Lot.sale_id == sale.id))}
+    customer = _customer(desk, buyer)
+    order_id = _basta_order(desk, invoice, buyer, sale, lines, items)
+    has_card = desk.stripe.has_card(customer) if invoice.card_on_file is None else invoice.card_on_file
+    outcome = desk.settle(key_of(invoice), _building(desk, invoice_id, customer, lines, items, has_card))
+    if outcome.came is not Came.DONE:
+        return outcome.came.value
+    _tell_basta(desk, invoice_id, order_id)
+    if has_card:
+        return charge(desk, invoice_id)
+    return converge(desk, invoice_id).lower()
+
+
+def _customer(desk: Desk, buyer: Buyer) -> str:
+    """The buyer's customer at Stripe: by e-mail, then by Basta's user id in the metadata, else a new one."""
+    if buyer.stripe_customer_id:
+        return str(buyer.stripe_customer_id)
+
+    def look(_: Attempt) -> Answer | None:
+        found = desk.stripe.find_customers(buyer.email)
+        ours = [one for one in found if one.basta_user_id == buyer.basta_user_id] or [
+            one for one in found if one.basta_user_id is None
+        ]
+        return Answer(ours[0].id, {}) if ours else None
+
+    def act(attempt: Attempt) -> Answer:
+        if found := look(attempt):
+            return found
+        made = desk.stripe.create_customer(
+            email=buyer.email, name=buyer.name, basta_user_id=buyer.basta_user_id, key=attempt.vendor_key
+        )
+        return Answer(made.id, {})
+
+    def record(session: Session, _: Attempt, answer: Answer) -> None:
+        session.get_one(Buyer, buyer.id).stripe_customer_id = answer.vendor_id
+
+    key = f"customer:{buyer.id}"
+    with desk.record.write() as session:
+        effects.plan(session, key, {"user_id": buyer.basta_user_id})
+    return str(desk.settle(key, Manner(look=look, act=act, record=record)).vendor_id)
+
+
+def _basta_order(
+    desk: Desk, invoice: Invoice, buyer: Buyer, sale: Sale, lines: Sequence[InvoiceLine], items: dict[int, str]
+) -> str:
+    """The winner's order at Basta, found again by its lines' items, made with all of them, and published."""
+    wanted = {items[line.lot_id] for line in lines}
+    assert sale.basta_sale_id
+    sale_id = sale.basta_sale_id
+
+    def look(_: Attempt) -> Answer | None:
+        for order in desk.basta.user_orders(buyer.basta_user_id):
+            if order.sale_id == sale_id and {line.item_id for line in order.lines} & wanted:
+                return Answer(order.id, {"status": order.status})
+        return None
+
+    def act(_: Attempt) -> Answer:
+        order = desk.basta.create_order(sale_id, buyer.basta_user_id, sale.title, _order_lines(lines, items))
+        return Answer(order.id, {"status": order.status})
+
+    def record(session: Session, _: Attempt, answer: Answer) -> None:
+        session.get_one(Invoice, invoice.id).basta_order_id = answer.vendor_id
+        given = {"order_id": answer.vendor_id}
+        effects.plan(session, f"basta-publish:{invoice.id}", given, invoice_id=invoice.id)
+
+    key = f"basta-order:{invoice.id}"
+    with desk.record.write() as session:
+        effects.plan(session, key, {"sale_id": sale_id}, invoice_id=invoice.id)
+    order_id = str(desk.settle(key, Manner(look=look, act=act, record=record)).vendor_id)
+
+    def is_published(_: Attempt) -> Answer | None:
+        for order in desk.basta.user_orders(buyer.basta_user_id):
+            if order.id == order_id and order.status != "DRAFT":
+                return Answer(order_id, {"status": order.status})
+        return None
+
+    def publish(_: Attempt) -> Answer:
+        desk.basta.publish_order(order_id)
+        return Answer(order_id, {"status": "OPEN"})
+
+    desk.settle(f"basta-publish:{invoice.id}", Manner(look=is_published, act=publish, conclusive=True))
+    return order_id
+
+
+def _order_lines(lines: Sequence[InvoiceLine], items: dict[int, str]) -> list[house.NewLine]:
+    hammers = [line for line in lines if line.kind == "hammer"]
+    return [
+        house.NewLine(
+            item_id=items[line.lot_id],
+            amount_cents=line.cents,
+            description=line.description,
+            fees=tuple((one.description, one.cents) for one in lines if one.lot_id == line.lot_id and one is not line),
+        )
+        for line in hammers
+    ]
+
+
+def _building(
+    desk: Desk,
+    invoice_id: int,
+    customer: str,
+    lines: Sequence[InvoiceLine],
+    items: dict[int, str],
+    has_card: bool,
+) -> Manner:
+    """The Stripe invoice: draft, all lines in one write, compared, finalized. Killed anywhere, it goes on there."""
+
+    def look(attempt: Attempt) -> Answer | Resume | None:
+        found = desk.stripe.invoice_by_ref(customer, attempt.request["ref"])
+        if found is None:
+            return None
+        return Resume.HALF_BUILT if found.status == "draft" else _answer(desk, found)
+
+    def act(attempt: Attempt) -> Answer:
+        ref = attempt.request["ref"]
+        draft = desk.stripe.invoice_by_ref(customer, ref)
+        if draft is None:
+            draft = desk.stripe.create_invoice(
+                customer,
+                ref,
+                charge=has_card,
+                days_until_due=round(desk.settings.payment_deadline_days),
+                automatic_tax=desk.settings.automatic_tax,
+                key=f"{attempt.vendor_key}:create",
+            )
+        if draft.status == "draft":
+            draft = _finish(desk, draft, attempt, lines, items)
+        return _answer(desk, draft)
+
+    def record(session: Session, attempt: Attempt, answer: Answer) -> None:
+        _keep(session, invoice_id, answer, has_card)
+
+    return Manner(look=look, act=act, record=record, deadline=90.0)
+
+
+def _finish(
+    desk: Desk, draft: bank.Invoice, attempt: Attempt, lines: Sequence[InvoiceLine], items: dict[int, str]
+) -> bank.Invoice:
+    have = {line.ref for line in desk.stripe.lines(draft.id)} if draft.subtotal_cents else set()
+    missing = [
+        bank.NewLine(
+            ref=line.ref,
+            lot_id=line.lot_id,
+            item_id=items[line.lot_id],
+            description=line.description,
+            cents=line.cents,
+        )
+        for line in lines
+        if line.ref not in have
+    ]
+    if missing:
+        draft = desk.stripe.add_lines(draft.id, missing, key=f"{attempt.vendor_key}:lines:{len(missing)}")
+    ours = sum(line.cents for line in lines)
+    if draft.subtotal_cents != ours:
+        raise TotalMismatch(f"invoice {draft.id} adds up to {draft.subtotal_cents} cents at Stripe, and to {ours} here")
+    return desk.stripe.finalize(draft.id, key=f"{attempt.vendor_key}:finalize")
+
+
+def _answer(desk: Desk, invoice: bank.Invoice) -> Answer:
+    lines = [[line.ref, line.id, line.tax_cents] for line in desk.stripe.lines(invoice.id)]
+    facts = {"status": invoice.status, "url": invoice.hosted_url, "tax": invoice.tax_cents, "lines": lines}
+    return Answer(invoice.id, facts)
+
+
+def _keep(session: Session, invoice_id: int, answer: Answer, has_card: bool) -> None:
+    """Stripe's ids on our rows, and the mail that tells the winner."""
+    invoice = session.get_one(Invoice, invoice_id)
+    invoice.stripe_invoice_id, invoice.stripe_status = answer.vendor_id, answer.facts["status"]
+    invoice.hosted_url, invoice.tax_cents = answer.facts["url"], answer.facts["tax"]
+    invoice.card_on_file, invoice.status, invoice.sent_at = has_card, "OPEN", now()
+    theirs = {ref: (line_id, tax) for ref, line_id, tax in answer.facts["lines"]}
+    lines = list(session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice_id)))
+    for line in lines:
+        if line.ref in theirs:
+            line.stripe_line_id, line.tax_cents = theirs[line.ref]
+    for lot in session.scalars(select(Lot).where(Lot.invoice_id == invoice_id)):
+        lot.stripe_invoice_id = answer.vendor_id
+    given = {"order_id": invoice.basta_order_id}
+    effects.plan(session, f"basta-invoice:{invoice_id}", given, invoice_id=invoice_id)
+    if has_card:
+        effects.plan(session, f"pay:{invoice_id}:1", {"invoice": answer.vendor_id}, invoice_id=invoice_id)
+    buyer = session.get_one(Buyer, invoice.buyer_id)
+    letters.post(
+        session,
+        "auction_won",
+        f"invoice-{invoice_id}",
+        to=buyer.email,
+        facts={
+            "name": buyer.name,
+            "lots": lots_for_letter(session, lines),
+            "card_on_file": has_card,
+            "total_cents": invoice.total_cents + (invoice.tax_cents or 0),
+            "due": f"{invoice.due_at:%d %B %Y}",
+            "link": invoice.hosted_url or "",
+        },
+        invoice_id=invoice_id,
+    )
+
+
+def _tell_basta(desk: Desk, invoice_id: int, order_id: str) -> None:
+    """Let Basta's pages show the invoice: it only records it."""
+    with desk.record.read() as session:
+        invoice = session.get_one(Invoice, invoice_id)
+        buyer = session.get_one(Buyer, invoice.buyer_id)
+
+    def look(_: Attempt) -> Answer | None:
+        for order in desk.basta.user_orders(buyer.basta_user_id):
+            if order.id == order_id and order.invoice_id:
+                return Answer(order.invoice_id, {})
+        return None
+
+    def act(_: Attempt) -> Answer:
+        assert invoice.stripe_invoice_id
+        assert invoice.due_at
+        url = invoice.hosted_url or ""
+        return Answer(desk.basta.record_invoice(order_id, invoice.stripe_invoice_id, url, invoice.due_at), {})
+
+    desk.settle(f"basta-invoice:{invoice_id}", Manner(look=look, act=act))
+
+
+__all__ = ["TotalMismatch", "ref_of", "send"]

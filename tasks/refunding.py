@@ -1,0 +1,235 @@
+"""Refunding: a lot that cannot be delivered gives its buyer its own share back, to the cent, once."""
+
+from __future__ import annotations
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from tasks import letters
+from tasks.clients import stripe as bank
+from tasks.desk import Desk, desk
+from tasks.lots import effects, incidents, ledger
+from tasks.lots.effects import Answer, Attempt, Came, Manner, State
+from tasks.lots.incidents import Trouble
+from tasks.lots.ledger import Kind
+from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot
+from tasks.lots.moving import lock, move
+from tasks.lots.states import LotStatus
+from tasks.retrying import ACTING, task
+from tasks.rules.money import dollars
+
+UNDELIVERABLE = (LotStatus.CJ_OUT_OF_STOCK, LotStatus.CJ_PRICE_CHANGED)
+REASONS = {
+    LotStatus.CJ_OUT_OF_STOCK: "it went out of stock at the supplier",
+    LotStatus.CJ_PRICE_CHANGED: "the supplier raised its price",
+}
+
+
+def lots_to_refund(sale_id: str | None = None) -> list[int]:
+    """Lots that cannot be delivered, and refunds that are on their way."""
+    with desk().record.read() as session:
+        query = (
+            select(Lot)
+            .where(or_(Lot.status.in_(UNDELIVERABLE), Lot.refund_status.in_(("PLANNED", "PENDING"))))
+            .order_by(Lot.id)
+        )
+        lots = session.scalars(query.where(Lot.basta_sale_id == sale_id) if sale_id else query)
+        return [lot.id for lot in lots]
+
+
+@task(task_run_name="refund {lot_id}", tags=["stripe", "money"], **ACTING)
+def refund_lot(lot_id: int) -> str:
+    """Give one lot's own share back, or follow a refund on its way. Running it again refunds nothing twice."""
+    return refund(desk(), lot_id)
+
+
+def refund(at: Desk, lot_id: int) -> str:
+    """Refund a lot by a credit note on its own lines; how its refund stands.
+
+    Raises:
+        Unsettled, ServiceUnavailable: Stripe did not say.
+    """
+    with at.record.read() as session:
+        lot = session.get_one(Lot, lot_id)
+    if lot.refund_status == "PENDING":
+        return follow(at, lot_id)
+    if not _plan(at, lot_id):
+        return "left alone"
+    outcome = at.settle(f"refund:{lot_id}:1", _giving_back(at, lot_id))
+    if outcome.came is Came.REFUSED:
+        return "refused"
+    return follow(at, lot_id) if outcome.came is Came.DONE else outcome.came.value
+
+
+def _plan(at: Desk, lot_id: int) -> bool:
+    """Write the refund down, only where CJ's order is proven absent, deleted or cancelled."""
+    with at.record.write() as session:
+        lot = lock(session, lot_id)
+        if lot.invoice_id is None:
+            return False
+        invoice = session.get_one(Invoice, lot.invoice_id)
+        if open_order := _order_may_live(session, lot):
+            incidents.report(session, _unproven(lot, open_order))
+            return False
+        key = f"refund:{lot_id}:1"
+        if effects.state_of(session, key) is None:
+            lines = list(session.scalars(select(InvoiceLine).where(InvoiceLine.lot_id == lot_id)))
+            request = {
+                "invoice": invoice.stripe_invoice_id,
+                "lines": {line.stripe_line_id: line.cents for line in lines},
+                "share_cents": sum(line.cents + line.tax_cents for line in lines),
+            }
+            effects.plan(session, key, request, lot_id=lot_id, invoice_id=invoice.id)
+        lot.refund_status = "PLANNED"
+    return True
+
+
+def _order_may_live(session: Session, lot: Lot) -> str | None:
+    """Which effect at CJ is not proven to be without a living order; None when all are."""
+    if lot.cj_status == "CANCELLED":
+        return None
+    for effect in effects.of_lot(session, lot.id, "cj-order", "cj-confirm", "cj-pay"):
+        if effect.state in (State.REFUSED, State.DROPPED):
+            continue
+        if effect.state == State.PLANNED and effects.drop(session, effect.key, "the lot is refunded"):
+            continue
+        return effect.key
+    return None
+
+
+def _giving_back(at: Desk, lot_id: int) -> Manner:
+    ref = f"lot-{lot_id}"
+
+    def look(attempt: Attempt) -> Answer | None:
+        for note in at.stripe.credit_notes(attempt.request["invoice"]):
+            if note.refund_ref == ref and note.status == "issued":
+                return _answer(note)
+        return None
+
+    def act(attempt: Attempt) -> Answer:
+        # The invoice's own state decides how much of the credit is captured money: it is asked just before.
+        if found := look(attempt):
+            return found
+        invoice_id, lines = attempt.request["invoice"], attempt.request["lines"]
+        preview = at.stripe.preview_credit(invoice_id, lines)
+        note = at.stripe.credit(
+            invoice_id, lines, refund_cents=preview.post_payment_cents, refund_ref=ref, key=attempt.vendor_key
+        )
+        return _answer(note)
+
+    def record(session: Session, attempt: Attempt, answer: Answer) -> None:
+        lot = lock(session, lot_id)
+        refunds = answer.facts["refunds"]
+        lot.refund_cents, lot.stripe_refund_id = answer.facts["cents"], refunds[0] if refunds else None
+        lot.refund_status = "PENDING" if refunds else "NONE_DUE"
+        _book(session, lot, answer)
+        why = lot.error_message or REASONS.get(lot.status, "it cannot be delivered")
+        move(session, lot_id, LotStatus.CANCELLED, why=f"refunded: {why}" if refunds else why)
+        _end_basta_order(session, lot)
+        incidents.over(session, f"refund:unproven:{lot_id}")
+
+    def refused(session: Session, attempt: Attempt, error: Exception) -> None:
+        lot = lock(session, lot_id)
+        lot.refund_status = "FAILED"
+        incidents.report(session, _failed(lot, str(error)))
+
+    return Manner(look=look, act=act, record=record, refused=refused)
+
+
+def _answer(note: bank.CreditNote) -> Answer:
+    return Answer(note.id, {"refunds": list(note.refund_ids), "cents": note.post_payment_cents})
+
+
+def _book(session: Session, lot: Lot, answer: Answer) -> None:
+    ledger.book(
+        session,
+        f"refund:{answer.vendor_id}",
+        Kind.REFUND,
+        -answer.facts["cents"],
+        vendor="stripe",
+        vendor_id=str(answer.vendor_id),
+        lot_id=lot.id,
+        invoice_id=lot.invoice_id,
+    )
+
+
+def _end_basta_order(session: Session, lot: Lot) -> None:
+    """Basta's order ends only when every lot of the invoice has."""
+    others = session.scalars(select(Lot).where(Lot.invoice_id == lot.invoice_id, Lot.id != lot.id))
+    if all(other.status is LotStatus.CANCELLED for other in others) and lot.invoice_id is not None:
+        invoice = session.get_one(Invoice, lot.invoice_id)
+        given = {"order_id": invoice.basta_order_id}
+        effects.plan(session, f"basta-cancel:{invoice.id}", given, invoice_id=invoice.id)
+
+
+def follow(at: Desk, lot_id: int) -> str:
+    """Read a refund on its way; the buyer is told when it has succeeded, and a person when it failed."""
+    with at.record.read() as session:
+        lot = session.get_one(Lot, lot_id)
+    if lot.stripe_refund_id is None:
+        return (lot.refund_status or "none").lower()
+    theirs = at.stripe.refund(lot.stripe_refund_id)
+    with at.record.write() as session:
+        lot = lock(session, lot_id)
+        if theirs.status == "succeeded" and lot.refund_status != "SUCCEEDED":
+            lot.refund_status = "SUCCEEDED"
+            _mail(session, lot)
+        elif theirs.status in ("failed", "canceled") and lot.refund_status != "FAILED":
+            lot.refund_status = "FAILED"
+            ledger.book(
+                session,
+                f"refund-failed:{theirs.id}",
+                Kind.REFUND_FAILED,
+                theirs.amount_cents,
+                vendor="stripe",
+                vendor_id=theirs.id,
+                lot_id=lot.id,
+                invoice_id=lot.invoice_id,
+            )
+            incidents.report(session, _failed(lot, theirs.failure_reason or theirs.status))
+    return theirs.status
+
+
+def _mail(session: Session, lot: Lot) -> None:
+    invoice = session.get_one(Invoice, lot.invoice_id)
+    buyer = session.get_one(Buyer, invoice.buyer_id)
+    reason = (lot.error_message or "it cannot be delivered").removeprefix("refunded: ")
+    letters.post(
+        session,
+        "order_refunded",
+        f"lot-{lot.id}",
+        to=buyer.email,
+        facts={
+            "name": buyer.name,
+            "title": lot.title,
+            "reason": reason,
+            "refund_cents": lot.refund_cents or 0,
+        },
+        lot_id=lot.id,
+    )
+
+
+def _failed(lot: Lot, why: str) -> Trouble:
+    return Trouble(
+        key=f"refund:failed:{lot.id}",
+        alert="refund-failed",
+        severity="CRITICAL",
+        title=f"The refund of lot {lot.id} failed",
+        text=f"{why}. No second one is made by itself: pay the buyer {dollars(lot.refund_cents or 0)} another way.",
+        command=f"pipeline status --sale-id {lot.basta_sale_id}",
+        lot_id=lot.id,
+        cents=lot.refund_cents,
+    )
+
+
+def _unproven(lot: Lot, key: str) -> Trouble:
+    return Trouble(
+        key=f"refund:unproven:{lot.id}",
+        alert="refund-failed",
+        severity="HIGH",
+        title=f"Lot {lot.id} is to be refunded, but its CJ order may live",
+        text=f"{key} is not proven to be without effect. Cancel the order at CJ; that is adopted, and then refunded.",
+        command=f"pipeline status --sale-id {lot.basta_sale_id}",
+        lot_id=lot.id,
+        cents=lot.winning_bid_cents,
+    )

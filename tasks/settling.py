@@ -1,0 +1,227 @@
+"""Where webhook, poll and our own charge meet: one function reads an invoice at Stripe and makes our record true.
+
+Nothing is believed but what Stripe says now. Running it again changes nothing.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tasks import letters
+from tasks.clients import stripe as vendor
+from tasks.desk import Desk
+from tasks.lots import effects, incidents, ledger
+from tasks.lots.clock import now
+from tasks.lots.effects import Answer
+from tasks.lots.incidents import Trouble
+from tasks.lots.ledger import Kind
+from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot
+from tasks.lots.moving import lock, move
+from tasks.lots.states import LotStatus
+
+#: Lots in these statuses wait for their buyer's money.
+UNPAID = (LotStatus.AUCTION_CLOSED, LotStatus.PAYMENT_FAILED)
+
+
+def converge(desk: Desk, invoice_id: int, *, told_by_webhook: bool = False) -> str:
+    """Read an invoice at Stripe, and bring our record up to it; our word for how it stands now.
+
+    Raises:
+        ServiceUnavailable, ServiceRefused: Stripe could not be read.
+    """
+    with desk.record.read() as session:
+        ours = session.get_one(Invoice, invoice_id)
+    if ours.stripe_invoice_id is None:
+        return ours.status
+    theirs = desk.stripe.invoice(ours.stripe_invoice_id)
+    payments = desk.stripe.payments(theirs.id) if theirs.status == "paid" else ()
+    notes = desk.stripe.credit_notes(theirs.id) if theirs.pre_credit_cents or theirs.post_credit_cents else ()
+    with desk.record.write() as session:
+        invoice = session.get_one(Invoice, invoice_id)
+        invoice.stripe_status, invoice.hosted_url = theirs.status, theirs.hosted_url or invoice.hosted_url
+        if theirs.status == "paid":
+            mark_paid(session, invoice, payments, notes, told_by_webhook=told_by_webhook)
+        elif theirs.status in ("void", "uncollectible"):
+            mark_void(session, invoice, by_us=_voided_by_us(session, invoice_id))
+        return invoice.status
+
+
+def mark_paid(
+    session: Session,
+    invoice: Invoice,
+    payments: tuple[vendor.Payment, ...],
+    notes: tuple[vendor.CreditNote, ...],
+    *,
+    told_by_webhook: bool = False,
+) -> None:
+    """The one way to PAID: per lot, its frozen lines uncredited, and covered by captured money.
+
+    An invoice that reads "paid" by credits or a customer balance has captured nothing, and buys nothing. Money
+    that comes for a lot we gave up plans its refund.
+    """
+    captured = sum(payment.amount_cents for payment in payments if payment.status == "paid")
+    if invoice.status != "PAID":
+        invoice.told_by_webhook = told_by_webhook
+    invoice.paid_cents = captured
+    if captured <= 0:
+        invoice.status = "CREDITED"
+        return
+    credited = _credited_lots(session, invoice.id, notes)
+    lines = list(session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id)))
+    owed = sum(line.cents + line.tax_cents for line in lines if line.lot_id not in credited)
+    if captured < owed:
+        invoice.hold_reason = "underpaid"
+        incidents.report(session, _underpaid(invoice, captured, owed))
+        return
+    first = invoice.status != "PAID"
+    invoice.status, invoice.hold_reason = "PAID", None
+    invoice.paid_at = invoice.paid_at or now()
+    for payment in payments:
+        invoice.payment_intent_id = payment.intent_id or invoice.payment_intent_id
+        invoice.charge_id = payment.charge_id or invoice.charge_id
+        _book_fee(session, invoice, payment)
+    for line in lines:
+        if line.lot_id not in credited:
+            _book_line(session, invoice, line)
+    for lot_id in sorted({line.lot_id for line in lines} - credited):
+        lot = lock(session, lot_id)
+        lot.paid_at = lot.paid_at or invoice.paid_at
+        if lot.status in UNPAID:
+            move(session, lot_id, LotStatus.PAID)
+        elif lot.status is LotStatus.CANCELLED and lot.refund_status is None:
+            lot.refund_status = "PLANNED"
+            lot.error_message = "paid after it was given up: the buyer gets the money back"
+    effects.plan(session, f"basta-payment:{invoice.id}", {"invoice_id": invoice.id}, invoice_id=invoice.id)
+    if first:
+        _thank(session, invoice, lines, captured)
+
+
+def mark_void(session: Session, invoice: Invoice, *, by_us: bool) -> None:
+    """A void invoice ends its unpaid lots when we voided it; voided by somebody else, they wait for a person."""
+    lots = session.scalars(select(Lot).where(Lot.invoice_id == invoice.id, Lot.status.in_(UNPAID)))
+    if not by_us:
+        if invoice.hold_reason != "voided_elsewhere":
+            invoice.hold_reason = "voided_elsewhere"
+            for lot in lots:
+                lot.hold_reason = "voided_elsewhere"
+                lot.error_message = (
+                    "its invoice was voided in Stripe, not by this pipeline: cancel the lot, or invoice anew"
+                )
+            incidents.report(
+                session,
+                Trouble(
+                    key=f"invoice:{invoice.id}:voided",
+                    alert="invoice-voided",
+                    severity="HIGH",
+                    title=f"Invoice {invoice.stripe_invoice_id} was voided by somebody else",
+                    text="Its lots wait: nothing is charged or bought for them until a person decides.",
+                    command="pipeline status",
+                    cents=invoice.total_cents,
+                ),
+            )
+        return
+    invoice.status = "VOID"
+    for lot in lots:
+        move(session, lot.id, LotStatus.CANCELLED, why="never paid: the invoice was voided at its deadline")
+    if invoice.basta_order_id:
+        effects.plan(session, f"basta-cancel:{invoice.id}", {"order_id": invoice.basta_order_id}, invoice_id=invoice.id)
+
+
+def _voided_by_us(session: Session, invoice_id: int) -> bool:
+    state = effects.state_of(session, f"void:{invoice_id}")
+    return state is not None and state is not effects.State.DROPPED
+
+
+def _credited_lots(session: Session, invoice_id: int, notes: tuple[vendor.CreditNote, ...]) -> set[int]:
+    """Lots whose own lines were credited."""
+    credited = {line_id for note in notes if note.status == "issued" for line_id in note.line_ids}
+    lines = session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice_id))
+    return {line.lot_id for line in lines if line.stripe_line_id in credited}
+
+
+def _book_line(session: Session, invoice: Invoice, line: InvoiceLine) -> None:
+    kind = Kind.HAMMER if line.kind == "hammer" else Kind.PREMIUM
+    for fact, what, cents in ((f"line:{line.ref}", kind, line.cents), (f"tax:{line.ref}", Kind.TAX, line.tax_cents)):
+        ledger.book(
+            session,
+            fact,
+            what,
+            cents,
+            vendor="stripe",
+            vendor_id=invoice.stripe_invoice_id or "",
+            lot_id=line.lot_id,
+            invoice_id=invoice.id,
+        )
+
+
+def _book_fee(session: Session, invoice: Invoice, payment: vendor.Payment) -> None:
+    """Stripe's own fee, once its balance transaction is known; until then a later cycle asks again."""
+    if payment.fee_cents is None or payment.balance_transaction_id is None:
+        return
+    invoice.fee_cents = payment.fee_cents
+    ledger.book(
+        session,
+        f"fee:{payment.balance_transaction_id}",
+        Kind.STRIPE_FEE,
+        -payment.fee_cents,
+        vendor="stripe",
+        vendor_id=payment.balance_transaction_id,
+        invoice_id=invoice.id,
+    )
+
+
+def _thank(session: Session, invoice: Invoice, lines: list[InvoiceLine], captured: int) -> None:
+    buyer = session.get_one(Buyer, invoice.buyer_id)
+    letters.post(
+        session,
+        "payment_received",
+        f"invoice-{invoice.id}",
+        to=buyer.email,
+        facts={"name": buyer.name, "paid_cents": captured, "lots": lots_for_letter(session, lines)},
+        invoice_id=invoice.id,
+    )
+
+
+def lots_for_letter(session: Session, lines: list[InvoiceLine]) -> list[dict[str, object]]:
+    """What each lot costs its buyer in all, for a mail."""
+    sums: dict[int, int] = {}
+    for line in lines:
+        sums[line.lot_id] = sums.get(line.lot_id, 0) + line.cents + line.tax_cents
+    return [{"title": session.get_one(Lot, lot_id).title, "cents": cents} for lot_id, cents in sorted(sums.items())]
+
+
+def _underpaid(invoice: Invoice, captured: int, owed: int) -> Trouble:
+    return Trouble(
+        key=f"invoice:{invoice.id}:underpaid",
+        alert="books",
+        severity="CRITICAL",
+        title=f"Invoice {invoice.stripe_invoice_id} reads paid, but the money does not cover it",
+        text=f"Captured {captured} cents of {owed}. Nothing is bought for it until a person decides.",
+        command="pipeline status",
+        cents=owed - captured,
+    )
+
+
+def adopt_customer(session: Session, buyer_id: int, customer_id: str) -> None:
+    """Keep who a buyer is at Stripe."""
+    session.get_one(Buyer, buyer_id).stripe_customer_id = customer_id
+
+
+def answer_of(theirs: vendor.Invoice) -> Answer:
+    """What an effect keeps of an invoice."""
+    return Answer(theirs.id, {"status": theirs.status, "total": theirs.total_cents})
+
+
+def book_order(session: Session, lot_id: int, order_id: str, facts: dict[str, object]) -> None:
+    """What CJ took for an order: its goods, and all the rest as freight. Booked once, whoever learns of it."""
+    lot = session.get_one(Lot, lot_id)
+    amount = facts.get("amount_cents")
+    total = amount if isinstance(amount, int) else lot.cj_amount_cents or 0
+    goods_told = facts.get("goods_cents")
+    goods = min(goods_told, total) if isinstance(goods_told, int) else min(lot.goods_cents, total)
+    lot.cj_amount_cents = total
+    ledger.book(session, f"goods:{order_id}", Kind.GOODS, -goods, vendor="cj", vendor_id=order_id, lot_id=lot_id)
+    ledger.book(
+        session, f"freight:{order_id}", Kind.FREIGHT, goods - total, vendor="cj", vendor_id=order_id, lot_id=lot_id
+    )

@@ -1,0 +1,154 @@
+"""Tracking: CJ's orders are read in hundreds, at a rhythm that follows their age, and ours follow them hop by hop."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tasks import letters
+from tasks.clients.cj import Order, OrderStatus
+from tasks.desk import Desk, desk
+from tasks.lots import effects, inbox, incidents
+from tasks.lots.clock import now
+from tasks.lots.effects import Answer
+from tasks.lots.incidents import Trouble
+from tasks.lots.models import Buyer, Invoice, Lot
+from tasks.lots.moving import follow, hold, lock
+from tasks.lots.states import LotStatus
+from tasks.retrying import READING, task
+from tasks.rules.thresholds import parcel_poll_after
+from tasks.settling import book_order
+
+BATCH = 100
+UNDER_WAY = (LotStatus.PAID, LotStatus.CJ_ORDERED, LotStatus.CJ_PAID, LotStatus.SHIPPED)
+
+
+def parcels_due(sale_id: str | None = None) -> list[list[int]]:
+    """Orders whose next look is due, or that CJ told of, a hundred a call."""
+    at = desk()
+    base = timedelta(seconds=at.settings.parcel_poll_seconds)
+    with at.record.read() as session:
+        told = {event.payload.get("order_number") for event in inbox.waiting(session, "cj")}
+        query = select(Lot).where(Lot.cj_order_id.is_not(None), Lot.status.in_(UNDER_WAY)).order_by(Lot.id)
+        lots = session.scalars(query.where(Lot.basta_sale_id == sale_id) if sale_id else query)
+        due = [lot.id for lot in lots if lot.cj_order_number in told or _is_due(lot, base)]
+    return [due[start : start + BATCH] for start in range(0, len(due), BATCH)]
+
+
+def _is_due(lot: Lot, base: timedelta) -> bool:
+    age = now() - (lot.paid_at or lot.status_since)
+    return lot.cj_polled_at is None or now() - lot.cj_polled_at >= parcel_poll_after(age, base)
+
+
+@task(task_run_name="follow parcels", tags=["cj"], **READING)
+def poll_parcels(lot_ids: list[int]) -> str:
+    """Read up to a hundred orders in one call, and bring their lots up to them."""
+    return poll(desk(), lot_ids)
+
+
+def poll(at: Desk, lot_ids: list[int]) -> str:
+    """Read orders and apply each; how many moved on.
+
+    Raises:
+        ServiceUnavailable: CJ did not say.
+    """
+    with at.record.read() as session:
+        lots = {lot.cj_order_number: lot.id for lot in session.scalars(select(Lot).where(Lot.id.in_(lot_ids)))}
+        events = [event.id for event in inbox.waiting(session, "cj") if event.payload.get("order_number") in lots]
+    moved = 0
+    for order in at.cj.orders([number for number in lots if number]):
+        if order.number in lots:
+            with at.record.write() as session:
+                moved += apply(session, lots[order.number], order)
+    with at.record.write() as session:
+        inbox.handled(session, *events)
+    return f"{moved} moved on"
+
+
+def apply(session: Session, lot_id: int, order: Order) -> bool:
+    """Bring one lot up to its order at CJ, whoever did what there; whether it moved. Webhook and poll both end here."""
+    lot = lock(session, lot_id)
+    before = lot.status
+    lot.cj_polled_at, lot.cj_status = now(), order.status
+    if lot.status not in UNDER_WAY:
+        return False
+    if order.status is OrderStatus.CANCELLED:
+        return _cancelled(session, lot, order)
+    if order.status.is_unpaid:
+        return False
+    lot.tracking_number = order.tracking_number or lot.tracking_number
+    lot.tracking_url = order.tracking_url or lot.tracking_url
+    session.flush()
+    _adopt_payment(session, lot, order)
+    target = {
+        OrderStatus.SHIPPED: LotStatus.SHIPPED,
+        OrderStatus.DELIVERED: LotStatus.DELIVERED,
+        OrderStatus.COMPLETED: LotStatus.DELIVERED,
+    }.get(order.status, LotStatus.CJ_PAID)
+    if _behind(before, target):
+        for hop in follow(session, lot_id, target):
+            _tell_buyer(session, lot_id, hop, order)
+    return lot.status is not before
+
+
+def _behind(ours: LotStatus, theirs: LotStatus) -> bool:
+    """News that comes late ("SHIPPED" after "DELIVERED") moves nothing back."""
+    road = (LotStatus.PAID, LotStatus.CJ_ORDERED, LotStatus.CJ_PAID, LotStatus.SHIPPED, LotStatus.DELIVERED)
+    return road.index(ours) < road.index(theirs)
+
+
+def _adopt_payment(session: Session, lot: Lot, order: Order) -> None:
+    """An order that CJ shows as paid is paid: what we planned for it is settled, never repeated."""
+    given = {"order_id": order.order_id}
+    answer = Answer(order.order_id, {"amount_cents": order.amount_cents, "goods_cents": order.goods_cents})
+    effects.adopt(session, f"cj-confirm:{lot.id}", Answer(order.order_id, {}), given, lot_id=lot.id)
+    effects.adopt(session, f"cj-pay:{lot.id}", answer, given, lot_id=lot.id)
+    if order.amount_cents is not None or lot.cj_amount_cents is not None:
+        book_order(session, lot.id, order.order_id, dict(answer.facts))
+    incidents.over(session, f"pay:lot:{lot.id}")
+
+
+def _cancelled(session: Session, lot: Lot, order: Order) -> bool:
+    """CJ, or a person there, cancelled the order: never made again; the buyer gets the money back."""
+    if lot.refund_status is None:
+        lot.refund_status = "PLANNED"
+        hold(session, lot.id, "cancelled at CJ", "the order was cancelled at CJ: the buyer gets the money back")
+        paid = effects.state_of(session, f"cj-pay:{lot.id}") in (effects.State.DONE, effects.State.ADOPTED)
+        incidents.report(
+            session,
+            Trouble(
+                key=f"cancelled:lot:{lot.id}",
+                alert="order-cancelled",
+                severity="HIGH",
+                title=f"CJ order {order.order_id} of lot {lot.id} is cancelled",
+                text="The buyer is refunded." + (" See that CJ gives its price back to our balance." if paid else ""),
+                command=f"pipeline status --sale-id {lot.basta_sale_id}",
+                lot_id=lot.id,
+                cents=lot.cj_amount_cents,
+            ),
+        )
+    return False
+
+
+def _tell_buyer(session: Session, lot_id: int, hop: LotStatus, order: Order) -> None:
+    lot = session.get_one(Lot, lot_id)
+    if hop is LotStatus.SHIPPED:
+        lot.shipped_at = now()
+    elif hop is LotStatus.DELIVERED:
+        lot.delivered_at = now()
+    else:
+        return
+    invoice = session.get_one(Invoice, lot.invoice_id)
+    buyer = session.get_one(Buyer, invoice.buyer_id)
+    shipped = hop is LotStatus.SHIPPED
+    facts: dict[str, object] = {"name": buyer.name, "title": lot.title}
+    if shipped:
+        facts |= {
+            "carrier": order.logistic_name,
+            "tracking_number": lot.tracking_number,
+            "tracking_url": lot.tracking_url,
+        }
+    template = "order_shipped" if shipped else "order_delivered"
+    letters.post(session, template, f"lot-{lot_id}", to=buyer.email, facts=facts, lot_id=lot_id)
