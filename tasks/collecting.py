@@ -31,7 +31,7 @@ def _told(session: Session) -> dict[int, list[int]]:
     return found
 
 
-def _named_by(event: InboxEvent) -> Select[tuple[Invoice]]:
+def _named_by(event: InboxEvent) -> Select[Invoice]:
     told = event.payload
     return select(Invoice).where(
         or_(

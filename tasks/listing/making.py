@@ -1,0 +1,116 @@
+"""A sale and its items at Basta, each found again by our own external id."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tasks.clients.basta import NewItem, NewSale
+from tasks.desk import Desk
+from tasks.lots import effects
+from tasks.lots.clock import now
+from tasks.lots.effects import Answer, Attempt, Came, Manner
+from tasks.lots.models import Lot, Sale, SourcingRun
+from tasks.lots.moving import move
+from tasks.lots.states import LotStatus
+from tasks.rules.pricing import INCREMENTS
+from tasks.settings import Mode
+
+
+def make_sale(desk: Desk, run_id: int) -> int:
+    """The sale of a run, made at Basta once; our row's id.
+
+    Raises:
+        Unsettled: Basta did not say.
+    """
+    with desk.record.write() as session:
+        run = session.get_one(SourcingRun, run_id)
+        sale = session.scalars(select(Sale).where(Sale.sourcing_run_id == run_id)).one_or_none()
+        if sale is None:
+            title = f"{run.keyword.title()}, {run.created_at:%d %B %Y}"
+            sale = Sale(sourcing_run_id=run_id, title=title, status="UNPUBLISHED", created_at=now())
+            session.add(sale)
+            session.flush()
+        external_id = f"run-{run_id}"
+        effects.plan(session, f"sale:{run_id}", {"external_id": external_id, "title": sale.title}, sale_id=sale.id)
+
+    def look(_: Attempt) -> Answer | None:
+        found = desk.basta.sale_by_external_id(external_id)
+        return Answer(found.id, {}) if found else None
+
+    def act(attempt: Attempt) -> Answer:
+        made = desk.basta.create_sale(
+            NewSale(
+                external_id=external_id,
+                title=attempt.request["title"],
+                description=f"A sale of {attempt.request['title']}.",
+                countdown_ms=round(desk.settings.closing_countdown_seconds * 1000),
+                increments=tuple((one.low, one.high, one.step) for one in INCREMENTS),
+                is_test=desk.settings.mode is Mode.TEST,
+            )
+        )
+        return Answer(made.id, {})
+
+    def record(session: Session, _: Attempt, answer: Answer) -> None:
+        session.get_one(Sale, sale.id).basta_sale_id = answer.vendor_id
+        for lot in session.scalars(select(Lot).where(Lot.sourcing_run_id == run_id)):
+            lot.sale_id, lot.basta_sale_id = sale.id, answer.vendor_id
+
+    desk.settle(f"sale:{run_id}", Manner(look=look, act=act, record=record))
+    return sale.id
+
+
+def external_id_of(lot_id: int) -> str:
+    """Our name for a lot, which Basta keeps."""
+    return f"lot-{lot_id}"
+
+
+def new_item(desk: Desk, lot: Lot) -> NewItem:
+    """A lot as Basta wants it, opening and closing as it is planned now."""
+    opens = lot.opens_at or now() + timedelta(hours=desk.settings.auction_opens_after_hours)
+    closes = lot.closes_at or opens + timedelta(hours=desk.settings.auction_duration_hours)
+    return NewItem(
+        external_id=external_id_of(lot.id),
+        title=lot.title,
+        description=lot.description,
+        item_number=lot.item_number or 1,
+        reserve_cents=lot.reserve_cents,
+        starting_bid_cents=lot.starting_bid_cents,
+        opens_at=opens,
+        closes_at=closes,
+    )
+
+
+def list_lot(desk: Desk, lot_id: int) -> str:
+    """Put one lot into its sale: that is LISTED. A lot that Basta refuses is CANCELLED with the reason.
+
+    Raises:
+        Unsettled: Basta did not say.
+    """
+    with desk.record.write() as session:
+        lot = session.get_one(Lot, lot_id)
+        if lot.status is not LotStatus.SOURCED:
+            return str(lot.status).lower()
+        assert lot.basta_sale_id
+        effects.plan(session, f"lot:{lot_id}", {"sale_id": lot.basta_sale_id}, lot_id=lot_id, sale_id=lot.sale_id)
+    sale_id = lot.basta_sale_id
+
+    def look(_: Attempt) -> Answer | None:
+        found = [item for item in desk.basta.items(sale_id) if item.external_id == external_id_of(lot_id)]
+        return Answer(found[0].id, {"number": found[0].item_number}) if found else None
+
+    def act(_: Attempt) -> Answer:
+        made = desk.basta.create_item(sale_id, new_item(desk, lot))
+        return Answer(made.id, {"number": made.item_number})
+
+    def record(session: Session, _: Attempt, answer: Answer) -> None:
+        session.get_one(Lot, lot_id).basta_item_id = answer.vendor_id
+        move(session, lot_id, LotStatus.LISTED)
+
+    def refused(session: Session, _: Attempt, error: Exception) -> None:
+        move(session, lot_id, LotStatus.CANCELLED, why=f"Basta refused it: {error}")
+
+    outcome = desk.settle(f"lot:{lot_id}", Manner(look=look, act=act, record=record, refused=refused))
+    return "refused" if outcome.came is Came.REFUSED else "listed"

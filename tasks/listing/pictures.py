@@ -1,0 +1,91 @@
+"""A lot's pictures: fetched from the supplier, shown to be pictures, uploaded, and seen at Basta."""
+
+from __future__ import annotations
+
+import logging
+
+import httpx
+
+from tasks.desk import Desk
+from tasks.lots import effects
+from tasks.lots.effects import Answer, Attempt, Manner
+from tasks.lots.models import Lot
+from tasks.lots.states import LotStatus
+
+PICTURES = 3
+LARGEST = 10 * 1024 * 1024
+MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+_logger = logging.getLogger("dropship.listing")
+
+
+def put_pictures(desk: Desk, lot_id: int, tell: logging.Logger | None = None) -> int:
+    """Upload up to three good pictures of a lot; how many are up.
+
+    A picture that is dead or no picture is passed over for the next one, and said so.
+
+    Raises:
+        Unsettled: Basta did not say.
+    """
+    say = tell or _logger
+    with desk.record.read() as session:
+        lot = session.get_one(Lot, lot_id)
+    if lot.status is not LotStatus.LISTED or lot.basta_item_id is None:
+        return lot.images_verified
+    up = 0
+    for number, url in enumerate(lot.image_urls, start=1):
+        if up == PICTURES:
+            break
+        if _put(desk, lot, number, url, up + 1, say):
+            up += 1
+    return up
+
+
+def _put(desk: Desk, lot: Lot, number: int, url: str, order: int, say: logging.Logger) -> bool:
+    key = f"image:{lot.id}:{number}"
+    with desk.record.read() as session:
+        if effects.state_of(session, key) in (effects.State.DONE, effects.State.ADOPTED):
+            return True
+    fetched = _fetch(desk, url)
+    if isinstance(fetched, str):
+        say.warning("Lot %s, image %s: not uploaded, %s", lot.id, number, fetched)
+        return False
+    body, content_type = fetched
+    external_id = f"lot-{lot.id}-{number}"
+    assert lot.basta_item_id
+    assert lot.basta_sale_id
+    item_id, sale_id = lot.basta_item_id, lot.basta_sale_id
+    with desk.record.write() as session:
+        effects.plan(session, key, {"url": url, "order": order}, lot_id=lot.id)
+
+    def look(_: Attempt) -> Answer | None:
+        item = next((one for one in desk.basta.items(sale_id) if one.id == item_id), None)
+        found = [image for image in item.images if image.external_id == external_id] if item else []
+        return Answer(found[0].id, {}) if found else None
+
+    def act(_: Attempt) -> Answer:
+        upload = desk.basta.upload_url(
+            sale_id, item_id, order=order, content_type=content_type, external_id=external_id
+        )
+        desk.basta.put_image(upload, body, content_type)
+        return Answer(upload.image_id, {})
+
+    if not desk.settle(key, Manner(look=look, act=act)).ok:
+        say.warning("Lot %s, image %s: Basta refused it", lot.id, number)
+        return False
+    say.info("Lot %s, image %s: uploaded", lot.id, number)
+    return True
+
+
+def _fetch(desk: Desk, url: str) -> tuple[bytes, str] | str:
+    """The bytes and their type, judged by the bytes themselves; or why it is no picture."""
+    try:
+        answer = desk.web.get(url)
+    except httpx.HTTPError as error:
+        return f"the supplier's host did not answer ({type(error).__name__})"
+    if answer.status_code != 200:
+        return f"the supplier's host answered HTTP {answer.status_code}"
+    body = answer.content
+    kind = next((name for magic, name in MAGIC.items() if body.startswith(magic)), None)
+    if kind is None:
+        return "what the address serves is no picture"
+    return (body, kind) if len(body) <= LARGEST else "it is too large"

@@ -1,0 +1,42 @@
+"""The tasks of listing."""
+
+from __future__ import annotations
+
+from prefect.logging import get_run_logger
+from sqlalchemy import select
+
+from tasks.desk import desk
+from tasks.listing import making, pictures, publishing
+from tasks.listing.publishing import Published
+from tasks.lots.models import Sale
+from tasks.retrying import ACTING, task
+
+
+@task(task_run_name="sale of run {run_id}", tags=["basta"], **ACTING)
+def make_sale(run_id: int) -> int:
+    """Make a run's sale at Basta, unpublished. Running it again finds the same."""
+    return making.make_sale(desk(), run_id)
+
+
+@task(task_run_name="list lot {lot_id}", tags=["basta"], **ACTING)
+def list_lot(lot_id: int) -> str:
+    """Put one lot into its sale. Running it again finds the same item."""
+    return making.list_lot(desk(), lot_id)
+
+
+@task(task_run_name="pictures of lot {lot_id}", tags=["basta"], **ACTING)
+def put_pictures(lot_id: int) -> int:
+    """Upload a lot's pictures; how many are up. Running it again uploads none twice."""
+    return pictures.put_pictures(desk(), lot_id, get_run_logger())  # type: ignore[arg-type]
+
+
+@task(task_run_name="publish sale {sale_row}", tags=["basta"], **ACTING)
+def publish_sale(sale_row: int) -> Published:
+    """Publish a sale once it is sound. Running it again finds it published."""
+    return publishing.publish(desk(), sale_row, get_run_logger())  # type: ignore[arg-type]
+
+
+def sale_of(basta_sale_id: str) -> int | None:
+    """Our row of a sale at Basta; None when it is none of ours."""
+    with desk().record.read() as session:
+        return session.scalars(select(Sale.id).where(Sale.basta_sale_id == basta_sale_id)).one_or_none()

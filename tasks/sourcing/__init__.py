@@ -1,0 +1,18 @@
+"""Sourcing: a keyword becomes priced lots, within the quota, the day's runs and the cost that a person allows."""
+
+from tasks.sourcing.runs import AwaitingApproval, Refused, Run, begin, finish, mark_counted
+from tasks.sourcing.steps import candidates, choose, lots_of, save_lots, search
+
+__all__ = [
+    "AwaitingApproval",
+    "Refused",
+    "Run",
+    "begin",
+    "candidates",
+    "choose",
+    "finish",
+    "lots_of",
+    "mark_counted",
+    "save_lots",
+    "search",
+]

@@ -1,0 +1,135 @@
+"""Sourcing runs: counted by the day, resumed when unfinished, and never begun twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tasks.desk import desk
+from tasks.lots import approvals, keywords
+from tasks.lots.clock import now
+from tasks.lots.models import SourcingRun
+from tasks.rules.money import dollars
+from tasks.rules.selection import KeywordEntry, next_keyword
+
+
+class Refused(ValueError):
+    """The run may not begin; the message is one sentence, and nothing was done."""
+
+
+class AwaitingApproval(Exception):
+    """A person must say yes first; the message says to what."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One sourcing run, as the flow handles it."""
+
+    id: int
+    keyword: str
+    max_cost_cents: int
+    max_products: int
+    publish: bool
+
+
+def begin(keyword: str | None, max_cost_cents: int | None, max_products: int | None, publish: bool) -> list[Run]:
+    """The runs to do now, in order: an unfinished one with its own frozen parameters, then the one asked for.
+
+    A call whose parameters equal the unfinished run's is that run's resume, and begins no other.
+
+    Raises:
+        Refused: no keyword is left, too many products, or the day's runs are used up.
+        AwaitingApproval: the cost allowed is above what may be spent without a person.
+    """
+    at = desk()
+    settings = at.settings
+    products = settings.max_products_per_run if max_products is None else max_products
+    with at.record.write() as session:
+        word, own_cap = _word(session, keyword)
+        cap = own_cap if max_cost_cents is None else max_cost_cents
+        cap = settings.max_cost_cents if cap is None else cap
+        if products > settings.max_products_per_run:
+            raise Refused(f"{products} products are too many: a run takes {settings.max_products_per_run} at most.")
+        if products < 1 or cap <= 0:
+            raise Refused("A run needs at least one product and a cost above nothing.")
+        unfinished = session.scalars(
+            select(SourcingRun).where(SourcingRun.state == "OPEN").order_by(SourcingRun.id)
+        ).all()
+        same = [
+            run
+            for run in unfinished
+            if (run.keyword, run.max_cost_cents, run.max_products, run.publish) == (word, cap, products, publish)
+        ]
+        if same:
+            return [_run(run) for run in unfinished]
+        if cap > settings.max_cost_cents:
+            _need_approval(session, word, cap, settings.max_cost_cents)
+        elif _runs_today(session) >= settings.sourcing_runs_per_day:
+            raise Refused(
+                f"Today's {settings.sourcing_runs_per_day} sourcing runs are used up: the next may begin at 00:00 UTC."
+            )
+        else:
+            row = SourcingRun(
+                keyword=word,
+                max_cost_cents=cap,
+                max_products=products,
+                publish=publish,
+                state="OPEN",
+                created_at=now(),
+            )
+            session.add(row)
+            session.flush()
+            return [_run(run) for run in (*unfinished, row)]
+    raise AwaitingApproval(
+        f"{dollars(cap)} a product is above {dollars(settings.max_cost_cents)}: a person must approve it first."
+    )
+
+
+def _need_approval(session: Session, word: str, cap: int, limit: int) -> None:
+    """Ask once; the question stays when the transaction ends, and nothing else is done."""
+    question = f"Source {word!r} up to {dollars(cap)} a product, above the {dollars(limit)} allowed?"
+    approvals.ask(session, f"cost:{word}:{cap}", question, cap)
+
+
+def _word(session: Session, keyword: str | None) -> tuple[str, int | None]:
+    if keyword is not None:
+        word = " ".join(keyword.split())
+        if not word:
+            raise Refused("The keyword is empty.")
+        return word, None
+    entries = [
+        KeywordEntry(row.id, row.keyword, row.priority, row.active, row.last_sourced_at, row.created_at)
+        for row in keywords.every(session)
+    ]
+    entry = next_keyword(entries, now())
+    if entry is None:
+        raise Refused("No active keyword is in the rotation: add one with pipeline keywords add.")
+    return entry.keyword, next(row.max_cost_cents for row in keywords.every(session) if row.id == entry.id)
+
+
+def _runs_today(session: Session) -> int:
+    today = now().date().isoformat()
+    query = select(func.count()).select_from(SourcingRun).where(SourcingRun.counted_on == today)
+    return int(session.execute(query).scalar_one())
+
+
+def _run(row: SourcingRun) -> Run:
+    return Run(row.id, row.keyword, row.max_cost_cents, row.max_products, row.publish)
+
+
+def mark_counted(run_id: int) -> None:
+    """The run reaches CJ now: from here on it counts for the day, and its keyword as sourced. Resumes are free."""
+    with desk().record.write() as session:
+        row = session.get_one(SourcingRun, run_id)
+        if row.counted_on is None:
+            row.counted_on = now().date().isoformat()
+            keywords.sourced(session, row.keyword)
+
+
+def finish(run_id: int, *, error: str | None = None) -> None:
+    """The run is over."""
+    with desk().record.write() as session:
+        row = session.get_one(SourcingRun, run_id)
+        row.state, row.error, row.finished_at = ("FAILED" if error else "DONE"), error, now()
