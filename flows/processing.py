@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from prefect import flow
-from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks import closing, collecting, fulfilment, guarding, invoicing, notifying, refunding, reporting, tracking
@@ -20,10 +19,10 @@ def _name() -> str:
 @flow(
     name="processing",
     flow_run_name=_name,
-    task_runner=ThreadPoolTaskRunner(max_workers=8),
+    task_runner=ThreadPoolTaskRunner[Any](max_workers=8),
     description="Close, invoice, collect, refund, track, check quota and balance, fulfil, and look for stuck lots.",
 )
-def processing(sale_id: str | None = None) -> State[Any]:
+def processing(sale_id: str | None = None) -> Any:
     """Do all that can be done now for every open lot.
 
     Running it again, at once or after a kill, does nothing twice. A lot that fails is a red task; the run then

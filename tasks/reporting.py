@@ -18,6 +18,10 @@ from tasks.reports.money import by_keyword, lot_frame, rates
 from tasks.rules.money import dollars
 
 SHOWN = 200
+ENDS = {
+    "paid": {"CJ_PAID", "SHIPPED", "DELIVERED", "RESERVE_NOT_MET", "CANCELLED"},
+    "delivered": {"DELIVERED", "RESERVE_NOT_MET", "CANCELLED"},
+}
 
 
 def show_cycle(tallies: Sequence[Tally]) -> None:
@@ -97,3 +101,59 @@ def quota(session: Session) -> list[dict[str, Any]]:
         {"endpoint": one.endpoint, "calls made": one.calls, "still allowed": one.allowed, "as told by": one.regime}
         for one in cj_calls.allowances(session)
     ]
+
+
+class UnknownSale(ValueError):
+    """No sale of ours has this id."""
+
+
+def must_know(sale_id: str) -> None:
+    """See that a sale is ours.
+
+    Raises:
+        UnknownSale: it is not.
+    """
+    with desk().record.read() as session:
+        if session.execute(select(Lot.id).where(Lot.basta_sale_id == sale_id)).first() is None:
+            raise UnknownSale(f"No sale {sale_id!r} is on record.")
+
+
+def _lots(sale_id: str) -> list[Lot]:
+    with desk().record.read() as session:
+        return list(session.scalars(select(Lot).where(Lot.basta_sale_id == sale_id).order_by(Lot.id)))
+
+
+def sale_lines(sale_id: str) -> list[str]:
+    """A line a lot, for the log of a watched sale."""
+    return [
+        f"lot {lot.id} {lot.status}{f' ({lot.hold_reason})' if lot.hold_reason else ''}: {lot.title[:60]}"
+        for lot in _lots(sale_id)
+    ]
+
+
+def is_over(sale_id: str, until: str) -> bool:
+    """Whether nothing is left to do for a sale; a refund on its way is."""
+    return all(
+        str(lot.status) in ENDS[until] and lot.refund_status not in ("PLANNED", "PENDING") for lot in _lots(sale_id)
+    )
+
+
+def sale_summary(sale_id: str) -> str:
+    """How many lots ended how."""
+    counts: dict[str, int] = {}
+    for lot in _lots(sale_id):
+        counts[str(lot.status)] = counts.get(str(lot.status), 0) + 1
+    return ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
+
+
+def show_products(chosen: Sequence[dict[str, Any]]) -> None:
+    """What was chosen, with its pictures, as an artifact of the run."""
+    rows = ["| picture | product | goods | freight | landed | from |", "|---|---|---|---|---|---|"]
+    for product in chosen:
+        picture = f"![picture]({product['image_urls'][0]})" if product["image_urls"] else ""
+        title = str(product["title"]).replace("|", "/")
+        rows.append(
+            f"| {picture} | {title} | {dollars(product['goods_cents'])} | {dollars(product['freight_cents'])} "
+            f"| {dollars(product['landed_cents'])} | {product['from_country']} |"
+        )
+    create_markdown_artifact("\n".join(rows), key="products", description="The products that became lots")

@@ -1,18 +1,20 @@
 """Guarding: who may run, what CJ still allows, whether the money is there, and what is stuck."""
 
 from tasks.guarding.balance import balance_due, check_balance
-from tasks.guarding.quota import quota_allows, quota_due, read_quota
-from tasks.guarding.running import heartbeat, only_run, run_name
+from tasks.guarding.quota import quota_allows_sourcing, quota_due, read_quota
+from tasks.guarding.running import LeaseHeld, heartbeat, only_run, run_name, wait
 from tasks.guarding.trouble import look_for_trouble
 
 __all__ = [
+    "LeaseHeld",
     "balance_due",
     "check_balance",
     "heartbeat",
     "look_for_trouble",
     "only_run",
-    "quota_allows",
+    "quota_allows_sourcing",
     "quota_due",
     "read_quota",
     "run_name",
+    "wait",
 ]

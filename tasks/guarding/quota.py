@@ -66,8 +66,9 @@ def judge(at: Desk, session: Session) -> str:
     return worst
 
 
-def quota_allows(at: Desk) -> tuple[bool, str]:
+def quota_allows_sourcing() -> tuple[bool, str]:
     """Whether sourcing may begin, and in words why; an unknown quota warns and lets it begin."""
+    at = desk()
     try:
         verdict = refresh(at)
     except ServiceUnavailable as error:

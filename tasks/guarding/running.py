@@ -12,7 +12,8 @@ from prefect.runtime import flow_run
 
 from tasks.desk import desk
 from tasks.lots import leases
-from tasks.lots.clock import now
+from tasks.lots.clock import now, sleep
+from tasks.lots.leases import LeaseHeld
 
 #: Longer than any cycle; a killed run's lease ends by itself.
 HOLD = timedelta(minutes=12)
@@ -44,3 +45,11 @@ def heartbeat() -> None:
         httpx.get(url.get_secret_value(), timeout=5.0)
     except httpx.HTTPError as error:
         logging.getLogger(__name__).warning("the heartbeat did not arrive: %s", type(error).__name__)
+
+
+def wait(seconds: float) -> None:
+    """Wait between two polls."""
+    sleep(seconds)
+
+
+__all__ = ["LeaseHeld", "heartbeat", "only_run", "run_name", "wait"]

@@ -40,3 +40,9 @@ def sale_of(basta_sale_id: str) -> int | None:
     """Our row of a sale at Basta; None when it is none of ours."""
     with desk().record.read() as session:
         return session.scalars(select(Sale.id).where(Sale.basta_sale_id == basta_sale_id)).one_or_none()
+
+
+def basta_id_of(sale_row: int) -> str | None:
+    """Basta's id of a sale of ours."""
+    with desk().record.read() as session:
+        return session.get_one(Sale, sale_row).basta_sale_id

@@ -34,7 +34,7 @@ class Run:
     publish: bool
 
 
-def begin(keyword: str | None, max_cost_cents: int | None, max_products: int | None, publish: bool) -> list[Run]:
+def begin(keyword: str | None, max_cost_cents: int, max_products: int, publish: bool) -> list[Run]:
     """The runs to do now, in order: an unfinished one with its own frozen parameters, then the one asked for.
 
     A call whose parameters equal the unfinished run's is that run's resume, and begins no other.
@@ -45,11 +45,10 @@ def begin(keyword: str | None, max_cost_cents: int | None, max_products: int | N
     """
     at = desk()
     settings = at.settings
-    products = settings.max_products_per_run if max_products is None else max_products
+    products = max_products
     with at.record.write() as session:
         word, own_cap = _word(session, keyword)
-        cap = own_cap if max_cost_cents is None else max_cost_cents
-        cap = settings.max_cost_cents if cap is None else cap
+        cap = max_cost_cents if own_cap is None else min(own_cap, max_cost_cents)
         if products > settings.max_products_per_run:
             raise Refused(f"{products} products are too many: a run takes {settings.max_products_per_run} at most.")
         if products < 1 or cap <= 0:

@@ -1,0 +1,46 @@
+"""Sourcing, then monitoring: from a keyword to orders that are paid."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import Field
+
+from flows.monitoring import monitoring
+from flows.sourcing import sourcing
+from tasks import guarding
+
+
+def _name() -> str:
+    return guarding.run_name("end-to-end")
+
+
+@flow(name="end-to-end", flow_run_name=_name, description="Source a keyword, publish the sale, and follow it.")
+def end_to_end(
+    keyword: str,
+    max_cost: Annotated[float, Field(gt=0, le=10_000)] = 50,
+    max_products: Annotated[int, Field(ge=1, le=5)] = 5,
+    publish: bool = False,
+    poll_interval_s: Annotated[int, Field(ge=1, le=3_600)] = 30,
+) -> Any:
+    """Source a keyword and follow the sale to its end. Without publishing it ends after sourcing, and says so.
+
+    Args:
+        keyword: What to search CJ for.
+        max_cost: The most a product may cost landed, in dollars.
+        max_products: How many products become lots, 5 at most.
+        publish: Publish the sale, so that there is something to follow.
+        poll_interval_s: Seconds between two polls of the sale.
+    """
+    state: State[Any] = sourcing(
+        keyword=keyword, max_cost=max_cost, max_products=max_products, publish=publish, return_state=True
+    )
+    if not state.is_completed():
+        return state
+    sourced = state.result()
+    if not sourced.published:
+        return Completed(message=f"{state.message}; not published, so there is nothing to follow")
+    return monitoring(sale_id=sourced.sale_id, poll_interval_s=poll_interval_s, return_state=True)

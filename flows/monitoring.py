@@ -1,0 +1,46 @@
+"""One sale, driven and watched to its end."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from prefect import flow
+from prefect.logging import get_run_logger
+from prefect.states import Completed
+from pydantic import Field
+
+from flows.processing import processing
+from tasks import guarding, reporting
+
+Seconds = Annotated[int, Field(ge=1, le=3_600)]
+
+
+def _name() -> str:
+    return guarding.run_name("monitoring")
+
+
+@flow(
+    name="monitoring",
+    flow_run_name=_name,
+    description="Run processing cycles for one sale until nothing is left to do for it.",
+)
+def monitoring(sale_id: str, poll_interval_s: Seconds = 30, until: Literal["paid", "delivered"] = "paid") -> Any:
+    """Drive one sale to its end: each poll is a processing cycle, unless one is running. Safe to interrupt.
+
+    Args:
+        sale_id: Basta's id of the sale.
+        poll_interval_s: Seconds between two polls.
+        until: "paid" ends when every lot is CJ_PAID or at an end; "delivered" waits for the parcels.
+    """
+    logger = get_run_logger()
+    reporting.must_know(sale_id)
+    while True:
+        try:
+            processing(sale_id=sale_id, return_state=True)
+        except guarding.LeaseHeld as busy:
+            logger.info("%s", busy)
+        for line in reporting.sale_lines(sale_id):
+            logger.info(line)
+        if reporting.is_over(sale_id, until):
+            return Completed(message=reporting.sale_summary(sale_id))
+        guarding.wait(poll_interval_s)

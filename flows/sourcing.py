@@ -1,0 +1,132 @@
+"""From a keyword to a sale of priced, pictured lots."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+
+from tasks import guarding, listing, notifying, reporting
+from tasks import sourcing as stage
+from tasks.cycling import Cycle
+
+USD = Annotated[float, Field(gt=0, le=10_000)]
+Products = Annotated[int, Field(ge=1, le=5)]
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """What one sourcing run made: Basta's sale, its lots, and why other products are none."""
+
+    run_id: int
+    keyword: str
+    sale_id: str | None
+    lots: list[int]
+    published: bool
+    rejected: dict[str, int]
+
+
+def _name() -> str:
+    return guarding.run_name("sourcing")
+
+
+@flow(
+    name="sourcing",
+    flow_run_name=_name,
+    task_runner=ThreadPoolTaskRunner[Any](max_workers=4),
+    description="Search CJ for a keyword, price what can be delivered, and list it as a sale at Basta.",
+)
+def sourcing(
+    keyword: str | None = None,
+    max_cost: USD = 50,
+    max_products: Products = 5,
+    publish: bool = False,
+    dry_run: bool = False,
+) -> Any:
+    """Turn a keyword into a sale of priced, pictured lots.
+
+    A call whose parameters equal an unfinished run's goes on with that run; with other parameters it finishes
+    the old one first.
+
+    Args:
+        keyword: What to search CJ for; none takes the next word of the rotation.
+        max_cost: The most a product may cost landed (goods and freight), in dollars; above $50 a person is asked.
+        max_products: How many products become lots, 5 at most.
+        publish: Publish the sale at once, so that bidders see it.
+        dry_run: Search and price only: nothing is written and nothing is listed.
+    """
+    logger = get_run_logger()
+    cents = round(max_cost * 100)
+    with guarding.only_run("sourcing"):
+        allowed, why = guarding.quota_allows_sourcing()
+        logger.info(why)
+        if not allowed:
+            return Failed(message=why)
+        if dry_run:
+            chosen, _ = _choose(keyword or "", cents, max_products)
+            reporting.show_products(chosen)
+            return Completed(message=f"dry run: {len(chosen)} products, nothing written", data=chosen)
+        results = [_finish(run) for run in stage.begin(keyword, cents, max_products, publish)]
+        notifying.tell_operator()
+        guarding.heartbeat()
+        if not results[-1].lots:
+            return Failed(message=f"zero lots listed for {results[-1].keyword!r}", data=results[-1])
+        return Completed(message=_summary(results[-1]), data=results[-1])
+
+
+def _finish(run: stage.Run) -> Sourced:
+    """Bring one run to its end, from wherever it stopped."""
+    logger = get_run_logger()
+    lots = stage.lots_of(run.id)
+    rejected: Counter[str] = Counter()
+    if not lots:
+        stage.mark_counted(run.id)
+        chosen, rejected = _choose(run.keyword, run.max_cost_cents, run.max_products)
+        if not chosen:
+            stage.finish(run.id, error=f"no product of {run.keyword!r} can become a lot")
+            return Sourced(run.id, run.keyword, None, [], False, dict(rejected))
+        reporting.show_products(chosen)
+        lots = stage.save_lots(run.id, chosen, rejected)
+    sale_row = listing.make_sale(run.id)
+    cycle = Cycle(budget_seconds=3_600)
+    cycle.stage("list", lambda: lots, listing.list_lot)
+    cycle.stage("pictures", lambda: lots, listing.put_pictures)
+    if cycle.failed:
+        raise RuntimeError(f"run {run.id} is not finished: the same command goes on with it")
+    published = False
+    if run.publish:
+        done = listing.publish_sale(sale_row)
+        logger.info("Sale %s published with %s lots, %s", done.sale_id, done.lots, done.note)
+        published = True
+    stage.finish(run.id)
+    return Sourced(run.id, run.keyword, listing.basta_id_of(sale_row), stage.lots_of(run.id), published, dict(rejected))
+
+
+def _choose(keyword: str, max_cost_cents: int, max_products: int) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """The first products that can become lots, in CJ's order."""
+    logger = get_run_logger()
+    kept, rejected = stage.candidates(keyword, stage.search(keyword), max_cost_cents)
+    chosen: list[dict[str, Any]] = []
+    for hit in kept:
+        if len(chosen) == max_products:
+            break
+        product = stage.choose(hit.pid, max_cost_cents)
+        if isinstance(product, str):
+            rejected[product] += 1
+            continue
+        chosen.append(product)
+        logger.info("Product %s of %s: %s", len(chosen), max_products, product["title"])
+    for reason, number in rejected.most_common():
+        logger.info("%s products left out: %s", number, reason)
+    return chosen, rejected
+
+
+def _summary(result: Sourced) -> str:
+    told = "published" if result.published else "not published"
+    return f"{len(result.lots)} lots of {result.keyword!r} in sale {result.sale_id}, {told}"
