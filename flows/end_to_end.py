@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from prefect import flow
-from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
@@ -35,9 +34,8 @@ def end_to_end(
         publish: Publish the sale, so that there is something to follow.
         poll_interval_s: Seconds between two polls of the sale.
     """
-    state: State[Any] = sourcing(
-        keyword=keyword, max_cost=max_cost, max_products=max_products, publish=publish, return_state=True
-    )
+    source: Any = sourcing  # Prefect's overloads do not know that a sync flow gives its state at once
+    state = source(keyword, max_cost, max_products, publish, return_state=True)
     if not state.is_completed():
         return state
     sourced = state.result()

@@ -19,7 +19,7 @@ def _name() -> str:
 @flow(
     name="processing",
     flow_run_name=_name,
-    task_runner=ThreadPoolTaskRunner[Any](max_workers=8),
+    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type] # Prefect annotates it too narrowly
     description="Close, invoice, collect, refund, track, check quota and balance, fulfil, and look for stuck lots.",
 )
 def processing(sale_id: str | None = None) -> Any:

@@ -39,7 +39,7 @@ def _name() -> str:
 @flow(
     name="sourcing",
     flow_run_name=_name,
-    task_runner=ThreadPoolTaskRunner[Any](max_workers=4),
+    task_runner=ThreadPoolTaskRunner(max_workers=4),  # type: ignore[arg-type] # Prefect annotates it too narrowly
     description="Search CJ for a keyword, price what can be delivered, and list it as a sale at Basta.",
 )
 def sourcing(

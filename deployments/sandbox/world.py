@@ -141,9 +141,7 @@ class World:
             done += 1
         return done
 
-    def post(
-        self, source: str, url: str, headers: dict[str, str], body: bytes, label: str, tries: int = 4
-    ) -> None:
+    def post(self, source: str, url: str, headers: dict[str, str], body: bytes, label: str, tries: int = 4) -> None:
         """Send a webhook, subject to the mode the tests chose."""
         if self.webhook_mode == "lost" or not url:
             return

@@ -1,0 +1,27 @@
+"""Commands that start something: sandbox, demo, webhooks, setup."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+LOCAL = "127.0.0.1"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register these commands."""
+    for command in (sandbox,):
+        app.command()(command)
+
+
+def sandbox(
+    port: Annotated[int, typer.Option("--port", help="0 takes a free one.", min=0, max=65535)] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same world.")] = 1,
+    speed: Annotated[float, typer.Option("--speed", help="Sandbox seconds per real second.", min=0)] = 1.0,
+) -> int:
+    """Run CJ, Basta, Stripe, Resend, an image host and an alert sink here, and print how to point at them."""
+    command = [sys.executable, "-m", "deployments.sandbox", "--port", str(port), "--seed", str(seed)]
+    return subprocess.call([*command, "--speed", str(speed)])  # noqa: S603 - our own module, our own arguments

@@ -1,0 +1,153 @@
+"""Commands that work: source, publish, process, monitor, run. Each is a flow run on the Prefect server."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from deployments.commands.options import Keyword, MaxCost, MaxProducts, MaybeSaleId, PollInterval, Publish, SaleId
+from tasks.settings import Settings
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register these commands."""
+    for command in (source, publish, process, monitor, run):
+        app.command()(command)
+
+
+def source(
+    keyword: Keyword = "wireless headphones",
+    max_cost: MaxCost = "50",  # type: ignore[assignment] # typer parses the default like any other value
+    max_products: MaxProducts = 5,
+    publish: Publish = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Search and price only; nothing is written.")] = False,
+) -> int:
+    """Turn a keyword into a sale of priced, pictured lots."""
+    _check(max_products)
+    if not dry_run:
+        _may_begin(keyword, max_cost, max_products, publish)
+    from flows.sourcing import sourcing
+
+    return _end(
+        _flow(
+            sourcing,
+            keyword=keyword,
+            max_cost=max_cost,
+            max_products=max_products,
+            publish=publish,
+            dry_run=dry_run,
+        )
+    )
+
+
+def publish(sale_id: SaleId) -> int:
+    """Publish a sale that was sourced without --publish."""
+    settings = _ready()
+    from tasks import listing
+    from tasks.desk import Desk, prepare, working_at
+    from tasks.listing.publishing import NotPublished
+    from tasks.listing.publishing import publish as publish_now
+
+    desk = Desk(settings, prepare(settings))
+    with working_at(desk):
+        row = listing.sale_of(sale_id)
+        if row is None:
+            raise typer.BadParameter(f"no sale {sale_id!r} is on record.", param_hint="--sale-id")
+        try:
+            done = publish_now(desk, row, logging.getLogger("dropship.publish"))
+        except NotPublished as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+    typer.echo(f"Sale {done.sale_id} is published with {done.lots} lots, {done.note}.")
+    return 0
+
+
+def process(sale_id: MaybeSaleId = None) -> int:
+    """Run one processing cycle: everything that can be done now for every open lot."""
+    _ready()
+    from flows.processing import processing
+
+    return _end(_flow(processing, sale_id=sale_id))
+
+
+def monitor(
+    sale_id: SaleId,
+    poll_interval: PollInterval = 30,
+    until: Annotated[str, typer.Option("--until", help="paid, or delivered.")] = "paid",
+) -> int:
+    """Drive one sale to its end, with a processing cycle at each poll."""
+    if until not in ("paid", "delivered"):
+        raise typer.BadParameter("it is paid or delivered.", param_hint="--until")
+    _ready()
+    from flows.monitoring import monitoring
+
+    return _end(_flow(monitoring, sale_id=sale_id, poll_interval_s=poll_interval, until=until))
+
+
+def run(
+    keyword: Keyword,
+    max_cost: MaxCost = "50",  # type: ignore[assignment] # typer parses the default like any other value
+    max_products: MaxProducts = 5,
+    publish: Publish = False,
+    poll_interval: PollInterval = 30,
+) -> int:
+    """Source a keyword, and follow its sale to the end."""
+    _check(max_products)
+    _may_begin(keyword, max_cost, max_products, publish)
+    from flows.end_to_end import end_to_end
+
+    return _end(
+        _flow(
+            end_to_end,
+            keyword=keyword,
+            max_cost=max_cost,
+            max_products=max_products,
+            publish=publish,
+            poll_interval_s=poll_interval,
+        )
+    )
+
+
+def _check(max_products: int) -> None:
+    limit = Settings.load().max_products_per_run
+    if max_products > limit:
+        raise typer.BadParameter(f"a run takes {limit} products at most.", param_hint="--max-products")
+
+
+def _may_begin(keyword: str, max_cost: float, max_products: int, publish: bool) -> None:
+    """Decide before Prefect starts, and before any call: the day's runs, and whether a person must say yes."""
+    settings = _ready()
+    from tasks.desk import Desk, prepare, working_at
+    from tasks.sourcing.runs import AwaitingApproval, Refused, begin
+
+    with working_at(Desk(settings, prepare(settings))):
+        try:
+            begin(keyword, round(max_cost * 100), max_products, publish)
+        except Refused as error:
+            raise typer.BadParameter(str(error)) from error
+        except AwaitingApproval as error:
+            sys.stderr.write(f"Awaiting approval: {error}\n")
+            raise typer.Exit(1) from error
+
+
+def _ready() -> Settings:
+    settings = Settings.load()
+    for name in ("CJ_API_KEY", "ACCOUNT_ID", "API_KEY", "STRIPE_SECRET_KEY"):
+        settings.need(name)
+    return settings
+
+
+def _flow(flow: Any, **parameters: Any) -> Any:
+    """Run a flow on the server that PREFECT_API_URL names, or on a temporary one, saying so."""
+    if Settings.load().prefect_api_url is None:
+        typer.echo("PREFECT_API_URL is not set: this run has a temporary Prefect server of its own.", err=True)
+    return flow(**parameters, return_state=True)
+
+
+def _end(state: Any) -> int:
+    """A flow's state as a line and an exit status: lots that failed are named, and the cycle is done all the same."""
+    typer.echo(f"{state.name}: {state.message or 'done'}")
+    return 0 if state.is_completed() else 1
