@@ -28,12 +28,13 @@ def sales_to_read(sale_id: str | None = None) -> list[int]:
         query = (
             select(Sale)
             .join(Lot, Lot.sale_id == Sale.id)
-            .where(Lot.status.in_(OPEN), Sale.basta_sale_id.is_not(None))
+            .where(Sale.basta_sale_id.is_not(None))
             .where(
                 or_(
-                    Sale.basta_sale_id.in_(told),
-                    Lot.closes_at <= now(),
-                    Sale.published_at.is_(None),
+                    Lot.status.in_(OPEN)
+                    & or_(Sale.basta_sale_id.in_(told), Lot.closes_at <= now(), Sale.published_at.is_(None)),
+                    # All its lots are closed, and their winners wait for the sale itself to close.
+                    (Lot.status == LotStatus.AUCTION_CLOSED) & Lot.invoice_id.is_(None) & Sale.closed_at.is_(None),
                 )
             )
             .order_by(Sale.id)

@@ -84,7 +84,8 @@ class Cycle:
                 cause = _error_of(state)
                 absences = absences + 1 if isinstance(cause, ServiceUnavailable | Unsettled) else 0
                 tally.failures[str(subject)] = _sentence(cause)
-        logger.info(tally.line())
+        if subjects:
+            logger.info(tally.line())
         for subject, why in tally.failures.items():
             logger.warning("%s %s: %s", name, subject, why)
         return tally
