@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property, lru_cache
+from threading import RLock
 
 import httpx
 
@@ -152,6 +153,7 @@ def prepare(settings: Settings) -> Record:
 
 
 _given: Desk | None = None
+_making = RLock()
 
 
 @lru_cache(maxsize=4)
@@ -166,7 +168,10 @@ def desk() -> Desk:
         SettingsError: the settings are wrong.
         StampMismatch: the record is somebody else's.
     """
-    return _given or _desk_for(Settings.load())
+    if _given is not None:
+        return _given
+    with _making:
+        return _desk_for(Settings.load())
 
 
 @contextmanager

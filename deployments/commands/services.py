@@ -8,12 +8,10 @@ from typing import Annotated
 
 import typer
 
-LOCAL = "127.0.0.1"
-
 
 def add_to(app: typer.Typer) -> None:
     """Register these commands."""
-    for command in (sandbox,):
+    for command in (sandbox, demo):
         app.command()(command)
 
 
@@ -25,3 +23,13 @@ def sandbox(
     """Run CJ, Basta, Stripe, Resend, an image host and an alert sink here, and print how to point at them."""
     command = [sys.executable, "-m", "deployments.sandbox", "--port", str(port), "--seed", str(seed)]
     return subprocess.call([*command, "--speed", str(speed)])  # noqa: S603 - our own module, our own arguments
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave server and sandbox up, and print where.")] = False,
+    real_pace: Annotated[bool, typer.Option("--real-pace", help="Keep CJ's 1.2 s between calls.")] = False,
+) -> int:
+    """Watch products become lots, lots become paid orders, and orders become parcels or refunds. No keys needed."""
+    from deployments.demo import play
+
+    return play(keep=keep, real_pace=real_pace)

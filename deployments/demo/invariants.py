@@ -1,0 +1,167 @@
+"""The promises, checked over what the outside world thinks has happened and what our record says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import httpx
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from deployments.demo.stage import Stage
+from deployments.sandbox.control import state
+from tasks.desk import desk
+from tasks.lots.ledger import Kind, total
+from tasks.lots.models import History, Invoice, InvoiceLine, Lot
+from tasks.lots.records import Effect
+from tasks.lots.states import MOVES, LotStatus
+
+#: The clock of the sender and that of the receiver are one here; what remains is the way through the socket.
+SPACING_SLACK_SECONDS = 0.001
+
+
+def check(stage: Stage) -> list[tuple[str, list[str]]]:
+    """Each promise, with what breaks it; an empty list is a kept promise."""
+    world: dict[str, Any] = state(stage.world)
+    with desk().record.read() as session:
+        return [
+            ("one CJ order a lot at most, one payment an order", list(_orders(stage, world))),
+            ("each lot charged once, and exactly its lines", list(_charges(session, world))),
+            (
+                "no refund above a lot's own share, nor above what was captured",
+                list(_shares(session, world)),
+            ),
+            ("every paid lot delivered or refunded, every won lot invoiced", list(_ends(session))),
+            ("nothing bought without a captured payment", list(_bought(session, world))),
+            ("no item at Basta without a lot of ours, no listed lot without its item", list(_items(session, world))),
+            ("the ledger ties to Stripe and CJ, to the cent", list(_books(stage, session, world))),
+            ("no illegal move, every history whole and in order", list(_histories(session))),
+            ("one mail a key, CJ's calls never closer than allowed", list(_pace(stage))),
+            ("no secret and no address in Prefect's logs, artifacts and runs", list(_secrets(stage))),
+        ]
+
+
+def _orders(stage: Stage, world: dict[str, Any]) -> Iterable[str]:
+    for number, count in Counter(one["number"] for one in world["cj_orders"]).items():
+        if count > 1:
+            yield f"{number} has {count} orders"
+    cj: Any = stage.world.vendors["cj"]
+    for order, count in Counter(one.order_id for one in cj.payments if one.kind == "pay").items():
+        if count > 1:
+            yield f"order {order} was paid {count} times"
+
+
+def _charges(session: Session, world: dict[str, Any]) -> Iterable[str]:
+    billed: Counter[str] = Counter()
+    for invoice in world["invoices"]:
+        if invoice["status"] == "void":
+            continue
+        billed.update({line["lot_id"] for line in invoice["lines"]})
+        if invoice["payments"] > 1:
+            yield f"invoice {invoice['id']} was paid {invoice['payments']} times"
+        if invoice["payments"] and invoice["paid"] != invoice["total"]:
+            yield f"invoice {invoice['id']} took {invoice['paid']} of {invoice['total']} cents"
+        ours = session.execute(
+            select(func.sum(InvoiceLine.cents))
+            .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
+            .where(Invoice.stripe_invoice_id == invoice["id"])
+        ).scalar_one()
+        if ours != invoice["total"]:
+            yield f"invoice {invoice['id']} is {invoice['total']} cents there and {ours} here"
+    yield from (f"lot {lot} is on {count} invoices" for lot, count in billed.items() if count > 1)
+
+
+def _shares(session: Session, world: dict[str, Any]) -> Iterable[str]:
+    for invoice in world["invoices"]:
+        if invoice["refunded"] > invoice["paid"]:
+            yield f"invoice {invoice['id']} gave back more than it took"
+    for lot in session.scalars(select(Lot).where(Lot.refund_cents.is_not(None))):
+        share = session.execute(
+            select(func.sum(InvoiceLine.cents + InvoiceLine.tax_cents)).where(InvoiceLine.lot_id == lot.id)
+        ).scalar_one()
+        if (lot.refund_cents or 0) > share:
+            yield f"lot {lot.id} was refunded {lot.refund_cents} of {share} cents"
+
+
+def _ends(session: Session) -> Iterable[str]:
+    for lot in session.scalars(select(Lot)):
+        paid, delivered = lot.paid_at is not None, lot.status is LotStatus.DELIVERED
+        if paid and not delivered and lot.refund_status != "SUCCEEDED":
+            yield f"lot {lot.id} is paid, and {lot.status} with refund {lot.refund_status}"
+        if lot.winning_bid_cents and lot.invoice_id is None:
+            yield f"lot {lot.id} was won and never invoiced"
+
+
+def _bought(session: Session, world: dict[str, Any]) -> Iterable[str]:
+    for order in world["cj_orders"]:
+        lot_id = int(str(order["number"]).removeprefix("HS-"))
+        if order["paid"] and total(session, Kind.HAMMER, lot_id=lot_id) <= 0:
+            yield f"{order['number']} was bought before it was paid for"
+
+
+def _items(session: Session, world: dict[str, Any]) -> Iterable[str]:
+    items = {item["id"] for sale in world["sales"] for item in sale["items"]}
+    ours = {lot.basta_item_id: lot for lot in session.scalars(select(Lot).where(Lot.basta_item_id.is_not(None)))}
+    yield from (f"item {one} is nobody's" for one in items - set(ours))
+    for item_id, lot in ours.items():
+        if item_id not in items and lot.status is not LotStatus.CANCELLED:
+            yield f"lot {lot.id} is {lot.status}, and its item is gone"
+
+
+def _books(stage: Stage, session: Session, world: dict[str, Any]) -> Iterable[str]:
+    cj: Any = stage.world.vendors["cj"]
+    pairs = {
+        "captured at Stripe": (
+            total(session, Kind.HAMMER, Kind.PREMIUM, Kind.TAX),
+            sum(one["paid"] for one in world["invoices"]),
+        ),
+        "refunded at Stripe": (-total(session, Kind.REFUND), sum(one["amount"] for one in world["refunds"])),
+        "Stripe's fees": (-total(session, Kind.STRIPE_FEE), world["fees"]),
+        "paid at CJ": (
+            -total(session, Kind.GOODS, Kind.FREIGHT),
+            -sum(one.cents for one in cj.payments if one.kind == "pay"),
+        ),
+    }
+    for what, (ours, theirs) in pairs.items():
+        if ours != theirs:
+            yield f"{what}: {ours} cents here, {theirs} there"
+
+
+def _histories(session: Session) -> Iterable[str]:
+    for lot in session.scalars(select(Lot)):
+        rows = list(session.scalars(select(History).where(History.lot_id == lot.id).order_by(History.seq)))
+        at: LotStatus | None = None
+        for place, row in enumerate(rows, start=1):
+            lawful = at is None or LotStatus(row.to) in MOVES[at]
+            if row.seq != place or (row.frm or None) != (str(at) if at else None) or not lawful:
+                yield f"lot {lot.id}: hop {place} from {row.frm} to {row.to}"
+            at = LotStatus(row.to)
+        if at is not lot.status:
+            yield f"lot {lot.id} is {lot.status}, and its history ends with {at}"
+
+
+def _pace(stage: Stage) -> Iterable[str]:
+    resend: Any = stage.world.vendors["resend"]
+    yield from (f"mail {key} went {n} times" for key, n in Counter(one.key for one in resend.mails).items() if n > 1)
+    times = [call.monotonic for call in stage.world.calls if call.vendor == "cj"]
+    gaps = [later - sooner for sooner, later in pairwise(times)]
+    if gaps and min(gaps) < stage.interval - SPACING_SLACK_SECONDS:
+        yield f"two calls of CJ were {min(gaps):.4f} s apart"
+
+
+def _secrets(stage: Stage) -> Iterable[str]:
+    """Read everything Prefect keeps, and look for what must not be there."""
+    hidden = {"sk_test_sandbox", "re_sandbox", "whsec_sandbox", "sandbox-cj"}
+    for person in stage.world.people.all():
+        hidden.add(person.email)
+        if person.address:
+            hidden.add(person.address.line1)
+    with desk().record.read() as session:
+        assert session.execute(select(func.count()).select_from(Effect)).scalar_one()
+    for what in ("logs", "artifacts", "flow_runs", "task_runs"):
+        asked = {"limit": 200}
+        text = httpx.post(f"{stage.server_url}/api/{what}/filter", json=asked, timeout=20).text
+        yield from (f"{one!r} is in Prefect's {what}" for one in hidden if one in text)
