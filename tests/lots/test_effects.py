@@ -1,0 +1,274 @@
+"""How nothing happens twice: run again, refused, lost, killed, late, raced."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tasks.lots import effects, pauses
+from tasks.lots.effects import Answer, Attempt, Came, Manner, Outcome, Resume, State
+from tasks.lots.engine import Record
+from tasks.lots.records import Effect
+from tests.conftest import HeldClock
+
+KEY = "refund:7:1"
+QUIET = timedelta(seconds=120)
+
+
+class Lost(Exception):
+    """Nobody knows what happened."""
+
+
+class NotEvenSent(Exception):
+    """The vendor certainly did nothing."""
+
+    executed = False
+
+
+class No(Exception):
+    """The vendor said no."""
+
+
+class Vendor:
+    """A vendor with memory, which fails as it is told to."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.fail: list[Exception] = []
+        self.fail_after: list[Exception] = []
+        self.records = 0
+        self.hidden = False
+
+    def look(self, attempt: Attempt) -> Answer | None:
+        return Answer(self.done[0], {}) if self.done and not self.hidden else None
+
+    def act(self, attempt: Attempt) -> Answer:
+        if self.fail:
+            raise self.fail.pop(0)
+        self.done.append(attempt.vendor_key)
+        if self.fail_after:
+            raise self.fail_after.pop(0)
+        return Answer(attempt.vendor_key, {"cents": 5})
+
+    def record(self, session: Session, attempt: Attempt, answer: Answer) -> None:
+        self.records += 1
+
+    def manner(self, **changes: Any) -> Manner:
+        return Manner(**{"look": self.look, "act": self.act, "record": self.record, **changes})
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+def plan(record: Record) -> None:
+    with record.write() as session:
+        effects.plan(session, KEY, {"cents": 5})
+
+
+def perform(record: Record, manner: Manner) -> Outcome:
+    return effects.perform(record, KEY, manner, refusal=No, quiet=QUIET)
+
+
+def row(record: Record) -> Effect:
+    with record.read() as session:
+        return session.get_one(Effect, KEY)
+
+
+def test_it_is_done_once_and_a_second_run_finds_it_done(record: Record, vendor: Vendor) -> None:
+    plan(record)
+    first, second = perform(record, vendor.manner()), perform(record, vendor.manner())
+    assert (first.came, first.first_time, second.came, second.first_time) == (Came.DONE, True, Came.DONE, False)
+    assert vendor.done == [f"{KEY}:g1"]
+    assert vendor.records == 1
+
+
+def test_a_second_plan_keeps_the_first_request(sqlite_record: Record) -> None:
+    plan(sqlite_record)
+    with sqlite_record.write() as session:
+        assert effects.plan(session, KEY, {"cents": 99}).request == {"cents": 5}
+
+
+def test_nothing_is_performed_that_nobody_planned(sqlite_record: Record, vendor: Vendor) -> None:
+    with pytest.raises(LookupError):
+        perform(sqlite_record, vendor.manner())
+    assert vendor.done == []
+
+
+def test_a_no_is_settled_and_never_asked_again(sqlite_record: Record, vendor: Vendor) -> None:
+    plan(sqlite_record)
+    vendor.fail = [No("never")]
+    told: list[str] = []
+    manner = vendor.manner(refused=lambda session, attempt, error: told.append(str(error)))
+    assert perform(sqlite_record, manner).came is Came.REFUSED
+    assert perform(sqlite_record, manner).came is Came.REFUSED
+    assert (told, vendor.done, row(sqlite_record).state) == (["never"], [], State.REFUSED)
+
+
+def test_an_effect_whose_answer_was_lost_is_found_and_adopted(
+    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    plan(sqlite_record)
+    vendor.fail_after = [Lost()]
+    assert perform(sqlite_record, vendor.manner()).came is Came.WAITING
+    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
+    assert (len(vendor.done), row(sqlite_record).state, vendor.records) == (1, State.ADOPTED, 1)
+
+
+def test_an_absent_effect_proves_nothing_before_the_quiet_time(
+    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    plan(sqlite_record)
+    vendor.fail = [Lost()]
+    perform(sqlite_record, vendor.manner())
+    held_clock.advance(119)
+    assert perform(sqlite_record, vendor.manner()).came is Came.WAITING
+    assert vendor.done == []
+    held_clock.advance(2)
+    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
+    assert vendor.done == [f"{KEY}:g2"]
+
+
+def test_an_effect_that_lands_late_is_found_by_the_later_look(
+    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    plan(sqlite_record)
+    vendor.fail_after, vendor.hidden = [Lost()], True
+    perform(sqlite_record, vendor.manner())
+    held_clock.advance(60)
+    assert perform(sqlite_record, vendor.manner()).came is Came.WAITING
+    vendor.hidden = False
+    held_clock.advance(61)
+    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
+    assert len(vendor.done) == 1
+
+
+def test_an_error_that_swears_nothing_happened_takes_the_attempt_back(sqlite_record: Record, vendor: Vendor) -> None:
+    plan(sqlite_record)
+    vendor.fail = [NotEvenSent()]
+    assert perform(sqlite_record, vendor.manner()).came is Came.WAITING
+    assert (row(sqlite_record).state, row(sqlite_record).attempts) == (State.PLANNED, 0)
+    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
+    assert vendor.done == [f"{KEY}:g1"]
+
+
+def test_a_worker_killed_before_its_call_leaves_a_lease_and_then_a_look(
+    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    plan(sqlite_record)
+    vendor.fail = [KeyboardInterrupt()]  # type: ignore[list-item] # as SIGKILL, it runs no handler of ours
+    with pytest.raises(KeyboardInterrupt):
+        perform(sqlite_record, vendor.manner())
+    assert row(sqlite_record).state == State.IN_FLIGHT
+    assert perform(sqlite_record, vendor.manner()).came is Came.BUSY
+    held_clock.advance(91)
+    assert perform(sqlite_record, vendor.manner()).came is Came.WAITING  # within the quiet time: not blind
+    held_clock.advance(120)
+    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
+    assert len(vendor.done) == 1
+
+
+def test_a_worker_killed_between_the_answer_and_the_commit_repeats_nothing(
+    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    plan(sqlite_record)
+
+    def dies(session: Session, attempt: Attempt, answer: Answer) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        perform(sqlite_record, vendor.manner(record=dies))
+    held_clock.advance(91)
+    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
+    assert (len(vendor.done), vendor.records, row(sqlite_record).state) == (1, 1, State.ADOPTED)
+
+
+def test_a_worker_whose_lease_was_taken_still_leaves_the_vendors_id(
+    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    plan(sqlite_record)
+
+    def slow(attempt: Attempt) -> Answer:
+        answer = vendor.act(attempt)
+        held_clock.advance(500)
+        assert perform(sqlite_record, vendor.manner(look=lambda attempt: None)).came is not Came.BUSY
+        return answer
+
+    outcome = perform(sqlite_record, vendor.manner(act=slow))
+    assert outcome.came is Came.BUSY
+    assert row(sqlite_record).vendor_id is not None
+
+
+def test_half_built_work_goes_on_at_once_under_the_same_vendor_key(
+    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    plan(sqlite_record)
+    vendor.fail = [Lost()]
+    perform(sqlite_record, vendor.manner())
+    outcome = perform(sqlite_record, vendor.manner(look=lambda attempt: Resume.HALF_BUILT))
+    assert outcome.came is Came.DONE
+    assert vendor.done == [f"{KEY}:g1"]
+
+
+def test_money_without_a_vendor_key_needs_two_absent_looks_and_two_attempts_are_the_most(
+    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    plan(sqlite_record)
+    vendor.fail = [Lost(), Lost(), Lost()]
+    manner = vendor.manner(twice=True, most=2)
+    perform(sqlite_record, manner)
+    held_clock.advance(121)
+    assert perform(sqlite_record, manner).came is Came.WAITING  # the first absent look
+    assert len(vendor.fail) == 2
+    held_clock.advance(121)
+    perform(sqlite_record, manner)  # the second: it acts
+    assert len(vendor.fail) == 1
+    for _ in range(4):
+        held_clock.advance(121)
+        outcome = perform(sqlite_record, manner)
+    assert len(vendor.fail) == 1
+    assert "a person must decide" in (outcome.error or "")
+
+
+def test_a_pause_is_read_before_every_effect(sqlite_record: Record, vendor: Vendor) -> None:
+    with sqlite_record.write() as session:
+        effects.plan(session, "cj-pay:7", {})
+        pauses.pause(session, "buying")
+    outcome = effects.perform(sqlite_record, "cj-pay:7", vendor.manner(), refusal=No, quiet=QUIET)
+    assert (outcome.came, vendor.done) == (Came.PAUSED, [])
+    with sqlite_record.write() as session:
+        pauses.resume(session, "all")
+    assert effects.perform(sqlite_record, "cj-pay:7", vendor.manner(), refusal=No, quiet=QUIET).ok
+
+
+def test_what_a_person_did_at_the_vendor_is_adopted_once(sqlite_record: Record, vendor: Vendor) -> None:
+    with sqlite_record.write() as session:
+        assert effects.adopt(session, KEY, Answer("by-hand", {}), {}) is True
+        assert effects.adopt(session, KEY, Answer("again", {}), {}) is False
+    assert perform(sqlite_record, vendor.manner()).vendor_id == "by-hand"
+    assert vendor.done == []
+
+
+def test_only_what_nobody_acted_on_can_be_dropped(sqlite_record: Record, vendor: Vendor, held_clock: HeldClock) -> None:
+    plan(sqlite_record)
+    vendor.fail = [Lost()]
+    perform(sqlite_record, vendor.manner())
+    with sqlite_record.write() as session:
+        assert effects.drop(session, KEY, "not wanted") is False
+        effects.plan(session, "refund:8:1", {})
+        assert effects.drop(session, "refund:8:1", "not wanted") is True
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_eight_workers_on_one_effect_act_once(record: Record, vendor: Vendor, round_: int) -> None:
+    plan(record)
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda _: perform(record, vendor.manner()).came, range(8)))
+    assert len(vendor.done) == 1
+    assert vendor.records == 1
+    assert set(outcomes) <= {Came.DONE, Came.BUSY}
