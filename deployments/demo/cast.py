@@ -37,7 +37,7 @@ def introduce(world: World) -> None:
     house: Any = world.vendors["basta"]
     for number, (name, manner) in enumerate(MANNERS.items()):
         where = Address(f"{name.title()} Demo", f"{10 + number} Orchard Row", "Springfield", "IL", "62701")
-        world.people.add(Person(name, f"{name.title()} Demo", f"{name}@people.invalid", manner, where, pays_after=5.0))
+        world.people.add(Person(name, f"{name.title()} Demo", f"{name}@demo.invalid", manner, where, pays_after=5.0))
     for (keyword, item), (winner, hammer) in PLAN.items():
         house.house.plan_lot(winner=winner, hammer=hammer, item_number=item, sale_title=keyword)
 

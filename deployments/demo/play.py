@@ -56,6 +56,7 @@ def _perform(console: Console, stage: Stage, began: float, longest: float) -> bo
             cast.trouble(stage.world, keyword)
 
     watch = Watch(console, began)
+    watch.start()
     sourcer = threading.Thread(target=source, name="sourcing", daemon=True)
     sourcer.start()
     over = False
@@ -63,9 +64,9 @@ def _perform(console: Console, stage: Stage, began: float, longest: float) -> bo
         time.sleep(BETWEEN_CYCLES)
         if watch.has_sale():
             processing(return_state=True)
-        watch.look()
         over = not sourcer.is_alive() and watch.is_over()
     sourcer.join(timeout=5)
+    watch.stop()
     for failure in failures:
         console.print(f"[red]{failure}[/]")
     if not over:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 from rich.console import Console
@@ -25,6 +26,7 @@ COLOURS = {
     "CANCELLED": "magenta",
 }
 QUIET = ("SOURCED", "LISTED")
+EVERY_SECONDS = 0.4
 
 
 class Watch:
@@ -32,6 +34,22 @@ class Watch:
 
     def __init__(self, console: Console, began: float) -> None:
         self._console, self._began, self._seen = console, began, 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep_looking, name="watching", daemon=True)
+
+    def start(self) -> None:
+        """Look again and again, beside the work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look once more, and end."""
+        self._ended.set()
+        self._thread.join(timeout=5)
+        self.look()
+
+    def _keep_looking(self) -> None:
+        while not self._ended.wait(EVERY_SECONDS):
+            self.look()
 
     def has_sale(self) -> bool:
         """Whether there is anything to process."""

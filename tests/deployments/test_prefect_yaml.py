@@ -1,0 +1,41 @@
+"""Every deployment loads, and says what it promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: f"{one['entrypoint']}/{one['name']}")
+def test_every_entrypoint_loads_strictly_and_takes_the_deployments_parameters(deployment: dict[str, Any]) -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    flow: Any = load_flow_from_entrypoint(deployment["entrypoint"], use_placeholder_flow=False)
+    schema = flow.parameters.model_dump()["properties"]
+    assert set(deployment.get("parameters") or {}) <= set(schema)
+    assert all(one.get("description") for one in schema.values()), "each parameter is described in the run form"
+    assert flow.description
+
+
+def test_the_deployments_are_those_that_were_promised() -> None:
+    names = {f"{one['entrypoint'].split('.')[-1].replace('_', '-')}/{one['name']}" for one in DEPLOYMENTS}
+    assert names == {
+        "sourcing/daily",
+        "sourcing/manual",
+        "processing/every-10-minutes",
+        "monitoring/manual",
+        "end-to-end/manual",
+    }
+
+
+def test_the_schedules_are_0800_utc_and_every_ten_minutes_and_never_two_at_once() -> None:
+    crons = {one["name"]: one["schedules"][0]["cron"] for one in DEPLOYMENTS if one.get("schedules")}
+    assert crons == {"daily": "0 8 * * *", "every-10-minutes": "*/10 * * * *"}
+    limits = [one["concurrency_limit"] for one in DEPLOYMENTS if one.get("schedules")]
+    assert limits == [{"limit": 1, "collision_strategy": "CANCEL_NEW"}] * 2

@@ -1,0 +1,164 @@
+"""The rest of the record: books, inbox, incidents, leases, pace, caps, stamp, migrations."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select
+from sqlalchemy.exc import StatementError
+
+from tasks.lots import cj_calls, inbox, incidents, leases, ledger, outbox, spending, stamp
+from tasks.lots.columns import Base
+from tasks.lots.engine import Record
+from tasks.lots.incidents import Trouble
+from tasks.lots.ledger import Kind
+from tasks.lots.migrate import head, migrate, revision
+from tasks.lots.records import DailySpend, OutboxMessage
+from tests.builders import make_lot
+from tests.conftest import HeldClock
+
+
+def test_the_same_fact_is_booked_once_and_nothing_is_booked_for_nothing(sqlite_record: Record) -> None:
+    with sqlite_record.write() as session:
+        assert ledger.book(session, "line:1", Kind.HAMMER, 500, vendor="stripe", vendor_id="in_1")
+        assert not ledger.book(session, "line:1", Kind.HAMMER, 900, vendor="stripe", vendor_id="in_1")
+        assert not ledger.book(session, "line:2", Kind.HAMMER, 0, vendor="stripe", vendor_id="in_1")
+        assert ledger.total(session, Kind.HAMMER) == 500
+
+
+def test_a_webhook_told_twice_is_kept_once_and_handled_only_after_the_work(record: Record) -> None:
+    assert inbox.receive(record, "stripe", "evt_1", "invoice.paid", {"invoice_id": "in_1"})
+    assert not inbox.receive(record, "stripe", "evt_1", "invoice.paid", {"invoice_id": "in_1"})
+    with record.write() as session:
+        (event,) = inbox.waiting(session, "stripe")
+        inbox.failed(session, event.id, "Stripe was away")
+    with record.write() as session:
+        (event,) = inbox.waiting(session)
+        assert (event.tries, event.error) == (1, "Stripe was away")
+        inbox.handled(session, event.id)
+        assert inbox.waiting(session) == []
+
+
+def test_one_stuck_lot_tells_at_most_five_times_a_day(sqlite_record: Record, held_clock: HeldClock) -> None:
+    def trouble(severity: str) -> Trouble:
+        return Trouble("stuck:lot:7", "lot-stuck", severity, "Lot 7 is stuck", "since long")
+
+    for cycle in range(144):
+        with sqlite_record.write() as session:
+            incidents.settle(session, "stuck:", [trouble("MEDIUM" if cycle < 24 else "HIGH")])
+        held_clock.advance(600)
+    with sqlite_record.write() as session:
+        incidents.settle(session, "stuck:", [])
+        told = [message.payload["what"] for message in session.scalars(select(OutboxMessage))]
+    assert told == ["opened", "worsened", "reminder", "over"]
+
+
+def test_a_message_nobody_confirmed_is_due_again(sqlite_record: Record, held_clock: HeldClock) -> None:
+    with sqlite_record.write() as session:
+        incidents.report(session, Trouble("a", "quota", "WARNING", "t", "x"))
+        (message,) = outbox.due(session)
+        outbox.emitted(session, message.id)
+    with sqlite_record.write() as session:
+        assert outbox.due(session) == []
+        held_clock.advance(outbox.CONFIRM_WITHIN.total_seconds() + 1)
+        assert len(outbox.due(session)) == 1
+        outbox.delivered(session, message.id)
+        assert outbox.due(session) == []
+
+
+def test_a_second_run_does_not_start_and_a_killed_one_blocks_for_its_lease_only(
+    sqlite_record: Record, held_clock: HeldClock
+) -> None:
+    leases.take(sqlite_record, "processing", "run A", timedelta(minutes=12))
+    with pytest.raises(leases.LeaseHeld, match="processing is already being run by run A"):
+        leases.take(sqlite_record, "processing", "run B", timedelta(minutes=12))
+    held_clock.advance(721)
+    owner = leases.take(sqlite_record, "processing", "run B", timedelta(minutes=12))
+    leases.give_back(sqlite_record, "processing", "somebody else", "done")
+    assert leases.renew(sqlite_record, "processing", owner, timedelta(minutes=1))
+
+
+def test_no_two_calls_of_cj_come_closer_than_the_interval_from_four_workers(record: Record) -> None:
+    interval, starts = 0.05, []
+
+    def work(_: int) -> None:
+        for _ in range(4):
+            cj_calls.wait_for_slot(record, interval)
+            starts.append(time.monotonic())
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    starts.sort()
+    assert min(later - sooner for sooner, later in pairwise(starts)) >= interval
+
+
+def test_what_cj_tells_of_its_allowance_wins_over_our_own_count(sqlite_record: Record) -> None:
+    with sqlite_record.write() as session:
+        for _ in range(3):
+            cj_calls.count(session, "/product/query")
+        cj_calls.count(session, "/product/listV2", allowed=90, regime="points")
+        cj_calls.told(session, "/setting/get", 5, "total")
+        found = {one.endpoint: (one.allowed, one.regime) for one in cj_calls.allowances(session)}
+    assert found == {
+        "/product/query": (997, "own count"),
+        "/product/listV2": (90, "points"),
+        "/setting/get": (5, "total"),
+    }
+
+
+def test_a_hundred_racers_never_pass_the_days_cap(record: Record) -> None:
+    with record.write() as session:
+        spending.reserve(session, 0, None)
+
+    def reserve(_: int) -> bool:
+        with record.write() as session:
+            return spending.reserve(session, 700, 50_000)
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = sum(pool.map(reserve, range(100)))
+    with record.read() as session:
+        assert session.scalars(select(DailySpend.reserved_cents)).one() == taken * 700 == 49_700
+
+
+def test_a_record_of_another_mode_or_account_is_refused_and_no_secret_is_quoted(sqlite_record: Record) -> None:
+    with sqlite_record.write() as session:
+        stamp.confirm(session, mode="test", cj_open_id="900100200")
+    with sqlite_record.write() as session:
+        with pytest.raises(stamp.StampMismatch, match="belongs to the mode test, and the settings say live"):
+            stamp.confirm(session, mode="live")
+        with pytest.raises(stamp.StampMismatch) as caught:
+            stamp.confirm(session, cj_open_id="5")
+    assert "900100200" not in str(caught.value)
+
+
+def test_floats_are_no_cents_and_naive_times_no_times(sqlite_record: Record) -> None:
+    with pytest.raises(StatementError, match="whole number"), sqlite_record.write() as session:
+        make_lot(session, goods_cents=9.5)
+    with pytest.raises(StatementError, match="without its zone"), sqlite_record.write() as session:
+        make_lot(session, closes_at=datetime(2026, 1, 1))  # noqa: DTZ001 - the point of the test
+
+
+def test_the_migrations_make_what_the_models_say_and_a_second_run_finds_nothing_to_do(record: Record) -> None:
+    assert revision(record) == head()
+    assert migrate(record) is False
+    with record.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_four_processes_may_migrate_an_empty_record_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+    code = (
+        "import sys; from tasks.lots.engine import Record, connect; from tasks.lots.migrate import migrate, revision;"
+        "record = Record(connect(sys.argv[1])); migrate(record); print(revision(record))"
+    )
+    crowd = [subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert {process.communicate()[0].strip() for process in crowd} == {head()}

@@ -1,0 +1,79 @@
+"""No lot is priced so that the worst case we allow loses."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.rules.pricing import (
+    INCREMENTS,
+    Premium,
+    Terms,
+    next_ask,
+    premium_cents,
+    reserve_cents,
+    rose_too_much,
+    starting_bid_cents,
+    step_at,
+    up_to_grid,
+    worst_case_profit_cents,
+)
+
+USUAL = Terms(Decimal("1.30"), Decimal("0.50"), Decimal("0.20"), 290, 30)
+TERMS = st.builds(
+    Terms,
+    reserve_ratio=st.decimals(1, 3, places=2),
+    starting_ratio=st.decimals("0.01", 1, places=2),
+    price_rise_limit=st.decimals(0, 1, places=2),
+    stripe_fee_bp=st.integers(0, 1_000),
+    stripe_fee_fixed_cents=st.integers(0, 100),
+    premiums=st.tuples(st.builds(Premium, st.just("p"), st.booleans(), st.integers(0, 2_500))),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(landed=st.integers(1, 50_000), terms=TERMS)
+def test_the_reserve_covers_the_worst_allowed_case_and_the_wished_ratio_on_the_grid(landed: int, terms: Terms) -> None:
+    reserve = reserve_cents(landed, terms)
+    assert worst_case_profit_cents(reserve, landed, terms) >= 0
+    assert reserve >= landed * terms.reserve_ratio
+    assert reserve == up_to_grid(reserve)
+    assert 0 < starting_bid_cents(reserve, terms) <= reserve
+
+
+@pytest.mark.parametrize(
+    ("landed", "reserve"),
+    [pytest.param(1_000, 1_500, id="ten dollars"), pytest.param(100, 200, id="a dollar: the fixed fee decides")],
+)
+def test_usual_terms(landed: int, reserve: int) -> None:
+    assert reserve_cents(landed, USUAL) == reserve
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask"),
+    [(0, 100), (900, 1_000), (1_000, 1_250), (1_330, 1_500), (4_999, 5_000), (5_000, 5_500), (50_000, 51_000)],
+)
+def test_the_next_ask_snaps_to_the_grid(bid: int, ask: int) -> None:
+    assert next_ask(bid) == ask
+
+
+def test_the_increment_table_is_what_basta_takes() -> None:
+    assert INCREMENTS[0].low == 0
+    for lower, upper in pairwise(INCREMENTS):
+        assert lower.high == upper.low
+    assert all(one.low % one.step == 0 and one.high % one.step == 0 for one in INCREMENTS)
+    assert step_at(10_000_000) == INCREMENTS[-1].step
+
+
+def test_a_bracket_is_open_below_and_closed_above() -> None:
+    fees = (Premium("low", True, 500, 0, 1_000), Premium("high", True, 1_000, 1_000, None))
+    assert [premium_cents(cents, fees) for cents in (1_000, 1_001)] == [50, 100]
+
+
+def test_exactly_the_limit_is_still_allowed() -> None:
+    assert not rose_too_much(sourced_cents=1_000, now_cents=1_200, limit=Decimal("0.20"))
+    assert rose_too_much(sourced_cents=1_000, now_cents=1_201, limit=Decimal("0.20"))
