@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import threading
 import time
 from typing import Any
@@ -17,6 +18,7 @@ BETWEEN_CYCLES = 0.5
 
 def play(*, keep: bool = False, real_pace: bool = False) -> int:
     """Run the demo; 0 only if every promise was kept and every lot came to its end."""
+    faulthandler.enable()  # a crash below Python tells where it was
     console, began = Console(highlight=False), time.monotonic()
     console.print("[bold]Dropship auctions, the whole path on this machine.[/] No keys, no network.")
     pace = "CJ's real pace of 1.2 s is kept" if real_pace else "CJ's interval is 0.3 s"
