@@ -11,7 +11,7 @@ import typer
 
 def add_to(app: typer.Typer) -> None:
     """Register these commands."""
-    for command in (sandbox, demo):
+    for command in (sandbox, demo, webhooks):
         app.command()(command)
 
 
@@ -33,3 +33,18 @@ def demo(
     from deployments.demo import play
 
     return play(keep=keep, real_pace=real_pace)
+
+
+def webhooks(
+    port: Annotated[int, typer.Option("--port", help="Where to listen.", min=1, max=65535)] = 8090,
+    host: Annotated[str, typer.Option("--host", help="The address to bind to.")] = "127.0.0.1",
+) -> None:
+    """Receive what Stripe, Basta and CJ tell: verified, stored, answered; the next cycle works it off."""
+    import uvicorn
+
+    from deployments.webhooks import receiver
+    from tasks.desk import prepare
+    from tasks.settings import Settings
+
+    settings = Settings.load()
+    uvicorn.run(receiver(settings, prepare(settings)), host=host, port=port, log_level="warning")
