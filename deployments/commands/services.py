@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+POOL = "pipeline"
+
 
 def add_to(app: typer.Typer) -> None:
     """Register these commands."""
-    for command in (sandbox, demo, webhooks):
+    for command in (setup, sandbox, demo, webhooks):
         app.command()(command)
 
 
@@ -48,3 +50,29 @@ def webhooks(
 
     settings = Settings.load()
     uvicorn.run(receiver(settings, prepare(settings)), host=host, port=port, log_level="warning")
+
+
+def setup() -> int:
+    """Make the server ready: database, work pool, alert block, automations and deployments. Twice changes nothing."""
+    from tasks.desk import prepare
+    from tasks.settings import Settings
+
+    settings = Settings.load()
+    settings.need("PREFECT_API_URL")
+    prepare(settings)
+    typer.echo("The database is up to date.")
+    for words in (("work-pool", "create", POOL, "--type", "process", "--overwrite"), ("deploy", "--all")):
+        command = [sys.executable, "-m", "prefect", "--no-prompt", *words]
+        done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
+            command, cwd=settings.root, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            sys.stderr.write(f"prefect {' '.join(words)} failed: {(done.stderr or done.stdout).strip()[-600:]}\n")
+            return 1
+        typer.echo(f"prefect {' '.join(words)}: done.")
+    from deployments import automations
+
+    names = automations.apply(settings)
+    typer.echo(f"Automations: {', '.join(names)}." if names else "No ALERT_WEBHOOK_URL: alerts go to the console only.")
+    typer.echo(f"Now start a worker: prefect worker start --pool {POOL}")
+    return 0
