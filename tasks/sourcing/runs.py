@@ -63,7 +63,7 @@ def begin(keyword: str | None, max_cost_cents: int, max_products: int, publish: 
         ]
         if same:
             return [_run(run) for run in unfinished]
-        if cap > settings.max_cost_cents:
+        if cap > settings.max_cost_cents and not _approved(session, word, cap):
             _need_approval(session, word, cap, settings.max_cost_cents)
         elif _runs_today(session) >= settings.sourcing_runs_per_day:
             raise Refused(
@@ -90,6 +90,10 @@ def _need_approval(session: Session, word: str, cap: int, limit: int) -> None:
     """Ask once; the question stays when the transaction ends, and nothing else is done."""
     question = f"Source {word!r} up to {dollars(cap)} a product, above the {dollars(limit)} allowed?"
     approvals.ask(session, f"cost:{word}:{cap}", question, cap)
+
+
+def _approved(session: Session, word: str, cap: int) -> bool:
+    return approvals.state_of(session, f"cost:{word}:{cap}") == "YES"
 
 
 def _word(session: Session, keyword: str | None) -> tuple[str, int | None]:
