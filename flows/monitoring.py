@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from prefect import flow
-from prefect.logging import get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
 from flows.processing import processing
 from tasks import guarding, reporting
+from tasks.retrying import run_logger
 
 Seconds = Annotated[int, Field(ge=1, le=3_600)]
 
@@ -32,7 +32,7 @@ def monitoring(sale_id: str, poll_interval_s: Seconds = 30, until: Literal["paid
         poll_interval_s: Seconds between two polls.
         until: "paid" ends when every lot is CJ_PAID or at an end; "delivered" waits for the parcels.
     """
-    logger = get_run_logger()
+    logger = run_logger()
     reporting.must_know(sale_id)
     while True:
         try:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from prefect import flow
-from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
@@ -15,6 +14,7 @@ from pydantic import Field
 from tasks import guarding, listing, notifying, reporting
 from tasks import sourcing as stage
 from tasks.cycling import Cycle
+from tasks.retrying import run_logger
 
 USD = Annotated[float, Field(gt=0, le=10_000)]
 Products = Annotated[int, Field(ge=1, le=5)]
@@ -61,7 +61,7 @@ def sourcing(
         publish: Publish the sale at once, so that bidders see it.
         dry_run: Search and price only: nothing is written and nothing is listed.
     """
-    logger = get_run_logger()
+    logger = run_logger()
     cents = round(max_cost * 100)
     with guarding.only_run("sourcing"):
         allowed, why = guarding.quota_allows_sourcing()
@@ -82,7 +82,7 @@ def sourcing(
 
 def _finish(run: stage.Run) -> Sourced:
     """Bring one run to its end, from wherever it stopped."""
-    logger = get_run_logger()
+    logger = run_logger()
     lots = stage.lots_of(run.id)
     rejected: Counter[str] = Counter()
     if not lots:
@@ -110,7 +110,7 @@ def _finish(run: stage.Run) -> Sourced:
 
 def _choose(keyword: str, max_cost_cents: int, max_products: int) -> tuple[list[dict[str, Any]], Counter[str]]:
     """The first products that can become lots, in CJ's order."""
-    logger = get_run_logger()
+    logger = run_logger()
     kept, rejected = stage.candidates(keyword, stage.search(keyword), max_cost_cents)
     chosen: list[dict[str, Any]] = []
     for hit in kept:

@@ -9,12 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 from prefect.client.schemas.objects import State
-from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Unsettled, desk
 from tasks.lots.clock import now
+from tasks.retrying import Step, is_inline, run_logger
 
 #: Tasks of one stage that are under way at once.
 AT_ONCE = 8
@@ -54,14 +54,14 @@ class Cycle:
         """Whether no new work may be taken."""
         return now() >= self.ends
 
-    def stage(self, name: str, work: Callable[[], Sequence[Any]], step: Any, *, one_at_a_time: bool = False) -> Tally:
+    def stage(self, name: str, work: Callable[[], Sequence[Any]], step: Step, *, one_at_a_time: bool = False) -> Tally:
         """Do one step for each subject that has work, as a task each; nothing it raises reaches the flow.
 
         A failed subject is a red task and a line here; the others are untouched.
         """
         tally = Tally(name)
         self.tallies.append(tally)
-        logger = get_run_logger()
+        logger = run_logger()
         try:
             subjects = list(work())
         except Exception as error:
@@ -74,16 +74,14 @@ class Cycle:
             if self.spent or absences >= ABSENCES:
                 tally.left = len(subjects) - start
                 break
-            for subject, state in zip(
-                subjects[start : start + width], _run(step, subjects[start : start + width]), strict=True
-            ):
-                if state.is_completed():
+            batch = subjects[start : start + width]
+            for subject, came in zip(batch, _run(step, batch), strict=True):
+                if not isinstance(came, Exception):
                     absences = 0
-                    tally.counts[str(state.result())] += 1
+                    tally.counts[str(came)] += 1
                     continue
-                cause = _error_of(state)
-                absences = absences + 1 if isinstance(cause, ServiceUnavailable | Unsettled) else 0
-                tally.failures[str(subject)] = _sentence(cause)
+                absences = absences + 1 if isinstance(came, ServiceUnavailable | Unsettled) else 0
+                tally.failures[str(subject)] = _sentence(came)
         if subjects:
             logger.info(tally.line())
         for subject, why in tally.failures.items():
@@ -105,22 +103,33 @@ class Cycle:
         return Completed(name="PartiallyDone", message=summary)
 
 
-def _run(step: Any, subjects: Sequence[Any]) -> list[State[Any]]:
+def _run(step: Step, subjects: Sequence[Any]) -> list[Any]:
+    """What came of each subject, in order: the step's word, or the error it ended with."""
+    if is_inline():
+        return [_alone(step, subject) for subject in subjects]
     if len(subjects) == 1:
         only: State[Any] = step(subjects[0], return_state=True)
-        return [only]
+        return [_came_of(only)]
     futures = step.map(list(subjects))
     for future in futures:
         future.wait()
-    return [future.state for future in futures]
+    return [_came_of(future.state) for future in futures]
 
 
-def _error_of(state: State[Any]) -> BaseException:
+def _alone(step: Step, subject: Any) -> Any:
     try:
-        state.result()
-    except BaseException as error:
+        return step(subject)
+    except Exception as error:
         return error
-    return RuntimeError(state.message or "failed")
+
+
+def _came_of(state: State[Any]) -> Any:
+    try:
+        return state.result()
+    except Exception as error:
+        return error
+    except BaseException as error:  # a crash that Prefect saw, as the state keeps it
+        return RuntimeError(state.message or type(error).__name__)
 
 
 def _sentence(error: BaseException) -> str:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, lru_cache
 from threading import RLock
 
 import httpx
+from resend.http_client import HTTPClient as ResendLine
+from stripe import HTTPClient as StripeLine
 
 from tasks.clients.basta import Basta
 from tasks.clients.cj import Cj, TokenFile, Usage
@@ -44,27 +47,35 @@ class Unsettled(Exception):
         return Unsettled, (self.key, self.reason)
 
 
+def _sockets() -> httpx.Client:
+    return httpx.Client(timeout=HTTP_TIMEOUT, follow_redirects=False)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """How the vendors are reached: over sockets, unless a simulation gives lines of its own."""
+
+    http: Callable[[], httpx.Client] = _sockets
+    stripe: StripeLine | None = None
+    resend: ResendLine | None = None
+
+
 class Desk:
     """Settings, record and vendors of one process; clients are made when first used."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        record: Record,
-        *,
-        http: Callable[[], httpx.Client] | None = None,
-        pace: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, settings: Settings, record: Record, lines: Lines | None = None) -> None:
         self.settings = settings
         self.record = record
-        self._http = http or (lambda: httpx.Client(timeout=HTTP_TIMEOUT, follow_redirects=False))
-        self._pace = pace or (lambda: cj_calls.wait_for_slot(record, settings.cj_min_interval_seconds))
+        self._lines = lines or Lines()
+
+    def _pace(self) -> None:
+        cj_calls.wait_for_slot(self.record, self.settings.cj_min_interval_seconds)
 
     @cached_property
     def cj(self) -> Cj:
         """CJ, paced by the record's slot, its calls counted there."""
         return Cj(
-            self._http(),
+            self._lines.http(),
             api_key=_secret(self.settings, "CJ_API_KEY"),
             base_url=self.settings.cj_api_url,
             tokens=TokenFile(self.settings.token_path, now),
@@ -77,7 +88,7 @@ class Desk:
     def basta(self) -> Basta:
         """Basta."""
         return Basta(
-            self._http(),
+            self._lines.http(),
             url=self.settings.basta_api_url,
             account_id=self.settings.need("ACCOUNT_ID"),
             api_key=_secret(self.settings, "API_KEY"),
@@ -90,7 +101,9 @@ class Desk:
         Raises:
             StampMismatch: the record belongs to another Stripe account.
         """
-        client = connect_stripe(self.settings.need("STRIPE_SECRET_KEY"), self.settings.stripe_api_url)
+        client = connect_stripe(
+            self.settings.need("STRIPE_SECRET_KEY"), self.settings.stripe_api_url, self._lines.stripe
+        )
         with self.record.write() as session:
             stamp.confirm(session, stripe_account=client.account_id())
         return client
@@ -98,12 +111,13 @@ class Desk:
     @cached_property
     def mail(self) -> Resend:
         """Resend; without a key it logs what it would have sent."""
-        return Resend(self.settings.resend_api_key, self.settings.resend_api_url, self.settings.resend_from)
+        settings = self.settings
+        return Resend(settings.resend_api_key, settings.resend_api_url, settings.resend_from, self._lines.resend)
 
     @cached_property
     def web(self) -> httpx.Client:
         """The open web, for supplier pictures: no key, no cookie."""
-        return self._http()
+        return self._lines.http()
 
     @property
     def quiet(self) -> timedelta:

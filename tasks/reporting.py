@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.runtime import flow_run
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -27,8 +28,8 @@ ENDS = {
 def show_cycle(tallies: Sequence[Tally]) -> None:
     """The artifacts of one cycle: what each stage did, the lots, the funnel, the money and CJ's quota."""
     worked = [tally for tally in tallies if tally.counts or tally.failures or tally.left]
-    if not worked:
-        return  # a quiet cycle changes nothing worth a new version
+    if not worked or not flow_run.id:
+        return  # a quiet cycle changes nothing worth a new version; and artifacts belong to a run
     with desk().record.read() as session:
         create_table_artifact(table=_stages(tallies), key="stages", description="What each stage of the cycle did")
         create_table_artifact(table=lots_table(session), key="lots", description="The newest lots")
@@ -148,6 +149,8 @@ def sale_summary(sale_id: str) -> str:
 
 def show_products(chosen: Sequence[dict[str, Any]]) -> None:
     """What was chosen, with its pictures, as an artifact of the run."""
+    if not flow_run.id:
+        return
     rows = ["| picture | product | goods | freight | landed | from |", "|---|---|---|---|---|---|"]
     for product in chosen:
         picture = f"![picture]({product['image_urls'][0]})" if product["image_urls"] else ""

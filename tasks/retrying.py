@@ -7,16 +7,58 @@ slow one. What fails after these tries is looked at again by the next cycle.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from prefect import task
 from prefect.cache_policies import INPUTS, NO_CACHE, TASK_SOURCE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
 from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Unsettled, desk
+
+#: A run's log, or a process's.
+Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+_inline = False
+
+
+class Step(Task[Any, Any]):
+    """A Prefect task that also runs without Prefect, as simulations need it (`inline`)."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it, as a task run of the flow that asks; inline, as the plain function that it is."""
+        return self.fn(*args, **kwargs) if _inline else super().__call__(*args, **kwargs)
+
+
+def task(**options: Any) -> Callable[[Callable[..., Any]], Step]:
+    """Make a step of a plain function."""
+    return lambda function: Step(function, **options)
+
+
+@contextmanager
+def inline() -> Iterator[None]:
+    """Let every step of this process run in its caller's thread, without Prefect and without a retry."""
+    global _inline
+    before, _inline = _inline, True
+    try:
+        yield
+    finally:
+        _inline = before
+
+
+def is_inline() -> bool:
+    """Whether steps run without Prefect now."""
+    return _inline
+
+
+def run_logger() -> Log:
+    """The log of the run, or of the process where there is no run."""
+    return logging.getLogger("dropship") if _inline else get_run_logger()
 
 
 def may_pass(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -68,4 +110,16 @@ def source_of(vendor: str) -> str:
     return f"{address}#{account}"
 
 
-__all__ = ["ACTING", "READING", "cached", "may_pass", "source_of", "task"]
+__all__ = [
+    "ACTING",
+    "READING",
+    "Log",
+    "Step",
+    "cached",
+    "inline",
+    "is_inline",
+    "may_pass",
+    "run_logger",
+    "source_of",
+    "task",
+]

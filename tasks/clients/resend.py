@@ -9,6 +9,7 @@ from typing import Any
 import resend
 from pydantic import BaseModel, ConfigDict, SecretStr
 from resend.exceptions import ResendError
+from resend.http_client import HTTPClient
 
 from tasks.clients.service import ServiceRefused, ServiceUnavailable
 
@@ -33,8 +34,9 @@ class Mail(BaseModel):
 class Resend:
     """Sends a mail once per key, for as long as Resend remembers keys (24 h)."""
 
-    def __init__(self, api_key: SecretStr | None, api_url: str, sender: str) -> None:
+    def __init__(self, api_key: SecretStr | None, api_url: str, sender: str, line: HTTPClient | None = None) -> None:
         self._key, self._url, self._sender = api_key, api_url.rstrip("/"), sender
+        self._line = line or resend.RequestsClient(timeout=DEADLINE_SECONDS)
 
     def send(self, mail: Mail, *, key: str) -> str | None:
         """Send a mail; Resend's id for it. Without an API key the template and our id are logged, no more.
@@ -56,7 +58,7 @@ class Resend:
         try:
             with _globals:
                 resend.api_key, resend.api_url = self._key.get_secret_value(), self._url
-                resend.default_http_client = resend.RequestsClient(timeout=DEADLINE_SECONDS)
+                resend.default_http_client = self._line
                 answer = resend.Emails.send(given, {"idempotency_key": key[:256]})
         except ResendError as error:
             raise _ours(error) from None  # the SDK's error may quote the recipient

@@ -42,7 +42,7 @@ def heartbeat() -> None:
     if url is None:
         return
     try:
-        httpx.get(url.get_secret_value(), timeout=5.0)
+        desk().web.get(url.get_secret_value(), timeout=5.0)
     except httpx.HTTPError as error:
         logging.getLogger(__name__).warning("the heartbeat did not arrive: %s", type(error).__name__)
 

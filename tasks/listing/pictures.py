@@ -11,6 +11,7 @@ from tasks.lots import effects
 from tasks.lots.effects import Answer, Attempt, Manner
 from tasks.lots.models import Lot
 from tasks.lots.states import LotStatus
+from tasks.retrying import Log
 
 PICTURES = 3
 LARGEST = 10 * 1024 * 1024
@@ -18,7 +19,7 @@ MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 _logger = logging.getLogger("dropship.listing")
 
 
-def put_pictures(desk: Desk, lot_id: int, tell: logging.Logger | None = None) -> int:
+def put_pictures(desk: Desk, lot_id: int, tell: Log | None = None) -> int:
     """Upload up to three good pictures of a lot; how many are up.
 
     A picture that is dead or no picture is passed over for the next one, and said so.
@@ -40,7 +41,7 @@ def put_pictures(desk: Desk, lot_id: int, tell: logging.Logger | None = None) ->
     return up
 
 
-def _put(desk: Desk, lot: Lot, number: int, url: str, order: int, say: logging.Logger) -> bool:
+def _put(desk: Desk, lot: Lot, number: int, url: str, order: int, say: Log) -> bool:
     key = f"image:{lot.id}:{number}"
     with desk.record.read() as session:
         if effects.state_of(session, key) in (effects.State.DONE, effects.State.ADOPTED):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,6 +17,7 @@ from tasks.lots.effects import Answer, Attempt, Came, Manner
 from tasks.lots.models import Lot, Sale
 from tasks.lots.moving import follow, move
 from tasks.lots.states import LotStatus
+from tasks.retrying import Log
 
 POLICY = "shipping-address"
 POLICY_RULE = 'user.addresses.filter(a, a.addressType == "SHIPPING").size() > 0'
@@ -39,7 +39,7 @@ class NotPublished(Exception):
     """The sale may not go out; the message says why. It stays as it is."""
 
 
-def publish(desk: Desk, sale_row: int, tell: logging.Logger) -> Published:
+def publish(desk: Desk, sale_row: int, tell: Log) -> Published:
     """Publish a sale once it is sound: every item pictured and dated, the address policy attached, read back.
 
     Raises:
@@ -72,7 +72,7 @@ def _listed(session: Session, sale_row: int) -> list[Lot]:
     return list(session.scalars(query))
 
 
-def _unlist_pictureless(desk: Desk, sale: Sale, tell: logging.Logger) -> int:
+def _unlist_pictureless(desk: Desk, sale: Sale, tell: Log) -> int:
     """Take every item without a picture that Basta shows out of the sale."""
     assert sale.basta_sale_id
     with desk.record.read() as session:
@@ -136,7 +136,7 @@ def _dated(desk: Desk, sale_row: int) -> list[Lot]:
         return lots
 
 
-def _demand_address(desk: Desk, sale_id: str, tell: logging.Logger) -> str:
+def _demand_address(desk: Desk, sale_id: str, tell: Log) -> str:
     """Attach the policy that asks bidders for an address, found or made once, and see that it is attached."""
     if not desk.basta.has_policies:
         tell.warning("This Basta account knows no registration policies: bidders are not asked for an address")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from prefect.logging import get_run_logger
 from sqlalchemy import select
 
 from tasks.desk import desk
 from tasks.listing import making, pictures, publishing
 from tasks.listing.publishing import Published
 from tasks.lots.models import Sale
-from tasks.retrying import ACTING, task
+from tasks.retrying import ACTING, run_logger, task
 
 
 @task(task_run_name="sale of run {run_id}", tags=["basta"], **ACTING)
@@ -27,13 +26,13 @@ def list_lot(lot_id: int) -> str:
 @task(task_run_name="pictures of lot {lot_id}", tags=["basta"], **ACTING)
 def put_pictures(lot_id: int) -> int:
     """Upload a lot's pictures; how many are up. Running it again uploads none twice."""
-    return pictures.put_pictures(desk(), lot_id, get_run_logger())  # type: ignore[arg-type]
+    return pictures.put_pictures(desk(), lot_id, run_logger())
 
 
 @task(task_run_name="publish sale {sale_row}", tags=["basta"], **ACTING)
 def publish_sale(sale_row: int) -> Published:
     """Publish a sale once it is sound. Running it again finds it published."""
-    return publishing.publish(desk(), sale_row, get_run_logger())  # type: ignore[arg-type]
+    return publishing.publish(desk(), sale_row, run_logger())
 
 
 def sale_of(basta_sale_id: str) -> int | None:

@@ -15,6 +15,7 @@ from tasks.lots import outbox
 from tasks.lots.records import OutboxMessage
 from tasks.notifying import posting
 from tasks.notifying.automations import delivered_keys, is_watched
+from tasks.retrying import is_inline
 
 LEVELS = {"CRITICAL": logging.CRITICAL, "HIGH": logging.ERROR, "MEDIUM": logging.WARNING, "WARNING": logging.WARNING}
 NAMESPACE = uuid.UUID("6f2f3a52-52b0-4b43-9d7a-3f0f0f4d5a11")  # any, so long as it never changes
@@ -45,20 +46,25 @@ def _send(at: Desk, message: OutboxMessage) -> None:
     if url is None:
         _done(at, message)  # console only, as the operator was promised
         return
-    if PREFECT_API_URL.value() and is_watched(message.event):
+    if _server() and is_watched(message.event):
         emit_event(message.event, resource=_resource(message), payload=_event(payload), id=event_id(message))
         with at.record.write() as session:
             outbox.emitted(session, message.id)
         return
     try:
         kind = posting.kind_of(url.get_secret_value(), at.settings.alert_webhook_kind)
-        posting.post(url.get_secret_value(), kind, payload)
+        posting.post(at.web, url.get_secret_value(), kind, payload)
     except posting.NotDelivered as error:
         _logger.warning("%s", error)
         with at.record.write() as session:
             outbox.failed(session, message.id, str(error))
         return
     _done(at, message)
+
+
+def _server() -> bool:
+    """Whether there is a Prefect server that could post for us."""
+    return bool(PREFECT_API_URL.value()) and not is_inline()
 
 
 def _done(at: Desk, message: OutboxMessage) -> None:
@@ -81,7 +87,7 @@ def _confirm(at: Desk) -> None:
     """Ask the server which of the emitted messages its automations have posted."""
     with at.record.read() as session:
         waiting = outbox.unconfirmed(session)
-    if not waiting or not PREFECT_API_URL.value():
+    if not waiting or not _server():
         return
     try:
         outcomes = delivered_keys({str(event_id_before(message)) for message in waiting})

@@ -69,14 +69,14 @@ class NotDelivered(Exception):
     """The channel did not take a message; the text never names the address, which is a secret."""
 
 
-def post(url: str, kind: str, message: Mapping[str, Any]) -> None:
+def post(http: httpx.Client, url: str, kind: str, message: Mapping[str, Any]) -> None:
     """Post a message.
 
     Raises:
         NotDelivered: it was refused, or nobody answered.
     """
     try:
-        answer = httpx.post(url, json=content(kind, message), timeout=DEADLINE_SECONDS)
+        answer = http.post(url, json=content(kind, message), timeout=DEADLINE_SECONDS)
     except httpx.HTTPError as error:
         raise NotDelivered(f"the alert channel did not answer ({type(error).__name__})") from None
     if answer.status_code >= 300:

@@ -1,0 +1,33 @@
+"""Each stage against the sandbox, in one process, with time held in the hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tasks.lots.engine import Record
+from tests.simulation.rehearsal import Rehearsal, rehearsal_settings
+
+Stage = Callable[..., Rehearsal]
+
+
+@pytest.fixture
+def rehearse(sqlite_record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Make a rehearsal, with settings that differ from the defaults where named."""
+    monkeypatch.setenv("PIPELINE_HOME", str(tmp_path))
+    with ExitStack() as stack:
+
+        def make(**settings: object) -> Rehearsal:
+            stage = Rehearsal(sqlite_record, rehearsal_settings(tmp_path, **settings))
+            return stack.enter_context(stage.running())
+
+        yield make
+
+
+@pytest.fixture
+def stage(rehearse: Stage) -> Rehearsal:
+    """A rehearsal with the default settings."""
+    return rehearse()
