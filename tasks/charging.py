@@ -46,6 +46,9 @@ def charge(desk: Desk, invoice_id: int) -> str:
         _declined(session, desk, invoice_id, error)
 
     with desk.record.write() as session:
+        giving_back = select(Lot.id).where(Lot.invoice_id == invoice_id, Lot.refund_status == "PLANNED")
+        if session.execute(giving_back).first():
+            return "waits for a credit"  # a lot leaves the bill: what it costs is not charged first
         effects.plan(session, key, {"invoice": stripe_id}, invoice_id=invoice_id)
     outcome = desk.settle(key, Manner(look=look, act=act, refused=refused))
     if outcome.came is Came.DONE:

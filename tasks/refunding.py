@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from tasks import letters
 from tasks.clients import stripe as bank
+from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk, desk
 from tasks.lots import effects, incidents, ledger
 from tasks.lots.effects import Answer, Attempt, Came, Manner, State
@@ -14,9 +15,16 @@ from tasks.lots.incidents import Trouble
 from tasks.lots.ledger import Kind
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot
 from tasks.lots.moving import lock, move
+from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
 from tasks.retrying import ACTING, task
 from tasks.rules.money import dollars
+from tasks.rules.refunds import Way, is_sound, share_cents, way_back
+
+
+class UnsoundRefund(Exception):
+    """Stripe would give back more than the lot's share or the captured money; nothing was sent."""
+
 
 UNDELIVERABLE = (LotStatus.CJ_OUT_OF_STOCK, LotStatus.CJ_PRICE_CHANGED)
 REASONS = {
@@ -53,12 +61,70 @@ def refund(at: Desk, lot_id: int) -> str:
         lot = session.get_one(Lot, lot_id)
     if lot.refund_status == "PENDING":
         return follow(at, lot_id)
+    way = _way(at, lot)
+    if way in (Way.NOTHING_DUE, Way.OFF_THE_BILL):
+        return _nothing_due(at, lot_id)
+    if way is Way.WAIT:
+        return "waits for its invoice"
+    if _disputed(at, lot):
+        return "frozen by a dispute"
     if not _plan(at, lot_id):
         return "left alone"
     outcome = at.settle(f"refund:{lot_id}:1", _giving_back(at, lot_id))
     if outcome.came is Came.REFUSED:
         return "refused"
     return follow(at, lot_id) if outcome.came is Came.DONE else outcome.came.value
+
+
+def _way(at: Desk, lot: Lot) -> Way:
+    if lot.invoice_id is None:
+        return way_back(None, begun=False)
+    with at.record.read() as session:
+        invoice = session.get_one(Invoice, lot.invoice_id)
+        effect = session.get(Effect, f"invoice:{invoice.sale_id}:{invoice.buyer_id}:{invoice.seq}")
+    begun = effect is not None and effect.attempts > 0
+    return way_back(invoice.status, begun=begun)
+
+
+def _nothing_due(at: Desk, lot_id: int) -> str:
+    """The lot ends; an invoice that nobody outside heard of is written anew for its other lots."""
+    with at.record.write() as session:
+        lot = lock(session, lot_id)
+        if lot.invoice_id is not None and not _off_the_bill(session, lot):
+            return "left alone"
+        lot.refund_status, lot.refund_cents = "NONE_DUE", 0
+        move(session, lot_id, LotStatus.CANCELLED, why=lot.error_message or REASONS.get(lot.status))
+    return "nothing due"
+
+
+def _off_the_bill(session: Session, lot: Lot) -> bool:
+    """Give the invoice's lots free for a new one; False when somebody began to build it meanwhile."""
+    invoice = session.get_one(Invoice, lot.invoice_id)
+    if invoice.status == "VOID":
+        return True
+    key = f"invoice:{invoice.sale_id}:{invoice.buyer_id}:{invoice.seq}"
+    if not effects.drop(session, key, f"lot {lot.id} is given back before it was billed"):
+        return False
+    session.execute(delete(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id))
+    for other in session.scalars(select(Lot).where(Lot.invoice_id == invoice.id)):
+        other.invoice_id = None
+    invoice.status, invoice.total_cents = "VOID", 0
+    return True
+
+
+def _disputed(at: Desk, lot: Lot) -> bool:
+    """While the buyer's bank has the money, nothing is given back beside it."""
+    with at.record.read() as session:
+        invoice = session.get_one(Invoice, lot.invoice_id)
+    if invoice.status != "PAID" or invoice.stripe_invoice_id is None:
+        return False
+    if not any(payment.disputed for payment in at.stripe.payments(invoice.stripe_invoice_id)):
+        with at.record.write() as session:
+            incidents.over(session, f"refund:disputed:{lot.id}")
+        return False
+    with at.record.write() as session:
+        incidents.report(session, _frozen(session.get_one(Lot, lot.id)))
+    return True
 
 
 def _plan(at: Desk, lot_id: int) -> bool:
@@ -77,7 +143,7 @@ def _plan(at: Desk, lot_id: int) -> bool:
             request = {
                 "invoice": invoice.stripe_invoice_id,
                 "lines": {line.stripe_line_id: line.cents for line in lines},
-                "share_cents": sum(line.cents + line.tax_cents for line in lines),
+                "share_cents": share_cents({line.ref: line.cents + line.tax_cents for line in lines}),
             }
             effects.plan(session, key, request, lot_id=lot_id, invoice_id=invoice.id)
         lot.refund_status = "PLANNED"
@@ -111,10 +177,16 @@ def _giving_back(at: Desk, lot_id: int) -> Manner:
         if found := look(attempt):
             return found
         invoice_id, lines = attempt.request["invoice"], attempt.request["lines"]
-        preview = at.stripe.preview_credit(invoice_id, lines)
-        note = at.stripe.credit(
-            invoice_id, lines, refund_cents=preview.post_payment_cents, refund_ref=ref, key=attempt.vendor_key
-        )
+        cents = _previewed(at, attempt)
+        try:
+            note = at.stripe.credit(invoice_id, lines, refund_cents=cents, refund_ref=ref, key=attempt.vendor_key)
+        except ServiceRefused:
+            anew = _previewed(at, attempt)
+            if anew == cents:
+                raise
+            # The buyer paid in between: what was due is captured now.
+            key = f"{attempt.vendor_key}:paid"
+            note = at.stripe.credit(invoice_id, lines, refund_cents=anew, refund_ref=ref, key=key)
         return _answer(note)
 
     def record(session: Session, attempt: Attempt, answer: Answer) -> None:
@@ -134,6 +206,25 @@ def _giving_back(at: Desk, lot_id: int) -> Manner:
         incidents.report(session, _failed(lot, str(error)))
 
     return Manner(look=look, act=act, record=record, refused=refused)
+
+
+def _previewed(at: Desk, attempt: Attempt) -> int:
+    """How much captured money the credit would give back, in cents.
+
+    Raises:
+        UnsoundRefund: more than the lot's own share, or than what is left of the captured money.
+    """
+    request = attempt.request
+    preview = at.stripe.preview_credit(request["invoice"], request["lines"])
+    payments = at.stripe.payments(request["invoice"]) if preview.post_payment_cents else ()
+    if not is_sound(
+        preview.post_payment_cents,
+        share_cents=request["share_cents"],
+        captured_cents=sum(one.amount_cents for one in payments if one.status == "paid"),
+        refunded_cents=sum(one.refunded_cents for one in payments),
+    ):
+        raise UnsoundRefund(f"{preview.post_payment_cents} cents are more than may be given back for {attempt.key}")
+    return preview.post_payment_cents
 
 
 def _answer(note: bank.CreditNote) -> Answer:
@@ -219,6 +310,19 @@ def _failed(lot: Lot, why: str) -> Trouble:
         command=f"pipeline status --sale-id {lot.basta_sale_id}",
         lot_id=lot.id,
         cents=lot.refund_cents,
+    )
+
+
+def _frozen(lot: Lot) -> Trouble:
+    return Trouble(
+        key=f"refund:disputed:{lot.id}",
+        alert="dispute",
+        severity="CRITICAL",
+        title=f"The refund of lot {lot.id} is frozen by a dispute",
+        text="The buyer's bank has the money: nothing is given back beside it until the dispute is decided.",
+        command=f"pipeline status --sale-id {lot.basta_sale_id}",
+        lot_id=lot.id,
+        cents=lot.winning_bid_cents,
     )
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.clients.cj import Freight
 from tasks.desk import Desk
 from tasks.fulfilment.address import Address
 from tasks.lots.models import Invoice, Lot
 from tasks.lots.states import LotStatus
 from tasks.rules.pricing import rose_too_much
-from tasks.rules.selection import other_country
+from tasks.rules.selection import sources
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def payment_trouble(desk: Desk, invoice: Invoice) -> str | None:
 
 
 def quote(desk: Desk, lot: Lot, address: Address) -> Quote | Verdict:
-    """Stock and price of the variant, and freight to the real address: two calls.
+    """Stock and price of the variant, and freight to the real address: two calls, and one more a warehouse
+    from which nobody carries it there.
 
     Raises:
         ServiceUnavailable: CJ did not say: wait.
@@ -61,19 +63,17 @@ def quote(desk: Desk, lot: Lot, address: Address) -> Quote | Verdict:
     if variant.stock is None or variant.price_cents is None:
         raise GuardUnknown(lot.id, "CJ told no stock or no price")
     units = {one.country: one.total for one in variant.stock}
-    country = other_country(units, wanted=lot.from_country, ship_to=address.country)
-    if country is None:
+    countries = sources(units, planned=lot.from_country, ship_to=address.country)
+    if not countries:
         return Verdict(LotStatus.CJ_OUT_OF_STOCK, "no warehouse has it")
     limit = desk.settings.price_rise_limit
     if rose_too_much(sourced_cents=lot.goods_cents, now_cents=variant.price_cents, limit=limit):
         return Verdict(
             LotStatus.CJ_PRICE_CHANGED, f"the goods cost {variant.price_cents} cents, {lot.goods_cents} when sourced"
         )
-    ways = desk.cj.freight(
-        from_country=country, to_country=address.country, vid=lot.cj_vid, zip_code=address.zip_code or None
-    )
+    country, ways = _route(desk, lot, countries, address)
     if not ways:
-        return Verdict(LotStatus.CJ_OUT_OF_STOCK, f"CJ sends it from {country} to {address.country} by no carrier")
+        return Verdict(LotStatus.CJ_OUT_OF_STOCK, f"no carrier brings it from {country} to {address.country}")
     cheapest = min(ways, key=lambda way: (way.cost_cents, way.name))
     planned = next((way for way in ways if way.name == lot.logistic_name), cheapest)
     way = planned if planned.cost_cents <= max(cheapest.cost_cents, lot.freight_cents) else cheapest
@@ -81,6 +81,17 @@ def quote(desk: Desk, lot: Lot, address: Address) -> Quote | Verdict:
     if rose_too_much(sourced_cents=lot.landed_cents, now_cents=landed, limit=limit):
         return Verdict(LotStatus.CJ_PRICE_CHANGED, f"landed it costs {landed} cents, {lot.landed_cents} when sourced")
     return Quote(country, way.name, variant.price_cents, way.cost_cents)
+
+
+def _route(desk: Desk, lot: Lot, countries: list[str], address: Address) -> tuple[str, tuple[Freight, ...]]:
+    """The first warehouse from which somebody carries it to the buyer: one call, where the first one will do."""
+    for country in countries:
+        ways = desk.cj.freight(
+            from_country=country, to_country=address.country, vid=lot.cj_vid, zip_code=address.zip_code or None
+        )
+        if ways:
+            return country, tuple(ways)
+    return " or ".join(countries), ()
 
 
 class GuardUnknown(Exception):

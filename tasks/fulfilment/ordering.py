@@ -15,7 +15,7 @@ from tasks.desk import Desk
 from tasks.fulfilment import address as addresses
 from tasks.fulfilment.address import Address
 from tasks.fulfilment.checking import Quote, Verdict, payment_trouble, quote
-from tasks.lots import effects, incidents, spending
+from tasks.lots import effects, incidents, outbox, spending
 from tasks.lots.clock import now
 from tasks.lots.effects import Answer, Attempt, Came, Manner, Outcome, State
 from tasks.lots.incidents import Trouble
@@ -23,6 +23,7 @@ from tasks.lots.models import Buyer, Invoice, Lot
 from tasks.lots.moving import hold, lock, move, release
 from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
+from tasks.rules.money import dollars
 from tasks.rules.pricing import rose_too_much
 from tasks.settling import book_order
 
@@ -163,7 +164,9 @@ def compare(desk: Desk, lot_id: int, order: vendor.Order) -> bool:
         too_dear = rose_too_much(sourced_cents=lot.landed_cents, now_cents=order.amount_cents, limit=limit)
         facts: dict[str, Any] = {"order_id": order.order_id, "amount_cents": order.amount_cents}
         if order.amount_cents != quoted:
-            facts["quoted_cents"] = quoted  # what CJ takes is what is booked; the difference stays on record
+            facts["quoted_cents"] = quoted
+        if order.amount_cents != quoted and effects.state_of(session, f"cj-confirm:{lot_id}") is None:
+            _note_difference(session, lot, order.amount_cents - quoted)
         if too_dear and order.status is not vendor.OrderStatus.UNPAID:
             effects.plan(session, f"cj-delete:{lot_id}", facts, lot_id=lot_id)
         elif too_dear:
@@ -175,6 +178,18 @@ def compare(desk: Desk, lot_id: int, order: vendor.Order) -> bool:
     if too_dear:
         desk.settle(f"cj-delete:{lot_id}", _deleting(desk, lot_id, order))
     return not too_dear
+
+
+def _note_difference(session: Session, lot: Lot, cents: int) -> None:
+    """What CJ takes is what is booked; that it was not what it quoted stays on record."""
+    outbox.note(
+        session,
+        "dropship.order.amount-differs",
+        title=f"CJ order {lot.cj_order_id} of lot {lot.id} costs {dollars(cents)} more than quoted",
+        text="The amount that CJ asks is the one that is judged, paid and booked.",
+        lot_id=lot.id,
+        cents=cents,
+    )
 
 
 def _deleting(desk: Desk, lot_id: int, order: vendor.Order) -> Manner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -12,6 +13,12 @@ from tasks.lots.records import OutboxMessage
 
 #: An emitted message that nobody confirmed in this time is emitted again.
 CONFIRM_WITHIN = timedelta(minutes=8)
+
+
+def note(session: Session, event: str, **facts: Any) -> None:
+    """Let an event be emitted that is no alert: it is logged, and posted to nobody."""
+    payload = {"severity": "INFO", "key": event, "since": now().isoformat(timespec="seconds"), **facts}
+    session.add(OutboxMessage(event=event, payload=payload, created_at=now(), tries=0))
 
 
 def due(session: Session, limit: int = 100) -> list[OutboxMessage]:

@@ -42,6 +42,11 @@ def _send(at: Desk, message: OutboxMessage) -> None:
     if message.tries == 0:
         level = LEVELS.get(payload["severity"], logging.INFO)
         _logger.log(level, "%s: %s", posting.subject(payload), payload["text"])
+    if payload["severity"] == "INFO":  # an event for whoever watches, not a message for the operator
+        if _server():
+            emit_event(message.event, resource=_resource(message), payload=payload, id=event_id(message))
+        _done(at, message)
+        return
     url = at.settings.alert_webhook_url
     if url is None:
         _done(at, message)  # console only, as the operator was promised

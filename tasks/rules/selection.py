@@ -82,10 +82,11 @@ def choose_variant(
     return cheapest if cheapest.price_cents <= max_cost_cents else "too dear"
 
 
-def other_country(units: Mapping[str, int], *, wanted: str, ship_to: str) -> str | None:
-    """From where a variant can be sent now: the planned country, else another with stock; None for nowhere."""
+def sources(units: Mapping[str, int], *, planned: str, ship_to: str) -> list[str]:
+    """From where a variant can be sent now, the best first: as planned, from the buyer's country, from home."""
     have = [country for country, number in units.items() if number > 0]
-    return next((one for one in (wanted, ship_to, HOME) if one in have), have[0] if have else None)
+    first = dict.fromkeys(one for one in (planned, ship_to, HOME) if one in have)
+    return [*first, *(one for one in sorted(have) if one not in first)]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.rules.selection import Choice, Hit, KeywordEntry, Offer, choose_variant, next_keyword, other_country, why_not
+from tasks.rules.selection import Choice, Hit, KeywordEntry, Offer, choose_variant, next_keyword, sources, why_not
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -39,10 +39,16 @@ def test_the_cheapest_variant_with_free_stock_wins_and_the_buyers_country_comes_
 
 
 @pytest.mark.parametrize(
-    ("units", "country"), [({"CN": 0, "US": 3}, "US"), ({"CN": 2}, "CN"), ({"CN": 0}, None), ({"DE": 1}, "DE")]
+    ("units", "countries"),
+    [
+        pytest.param({"CN": 0, "US": 3}, ["US"], id="only the buyer's"),
+        pytest.param({"CN": 2, "US": 1, "DE": 4}, ["CN", "US", "DE"], id="as planned first"),
+        pytest.param({"CN": 0}, [], id="nowhere"),
+        pytest.param({"GB": 1, "DE": 1}, ["DE", "GB"], id="others"),
+    ],
 )
-def test_another_warehouse_serves_when_the_planned_one_is_empty(units: dict[str, int], country: str | None) -> None:
-    assert other_country(units, wanted="CN", ship_to="US") == country
+def test_another_warehouse_serves_when_the_planned_one_is_empty(units: dict[str, int], countries: list[str]) -> None:
+    assert sources(units, planned="CN", ship_to="US") == countries
 
 
 def entry(number: int, priority: int = 0, days: float | None = None, active: bool = True) -> KeywordEntry:

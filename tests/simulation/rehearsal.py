@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +18,7 @@ from tasks.desk import Desk, Lines, working_at
 from tasks.lots import clock, stamp
 from tasks.lots.engine import Record
 from tasks.lots.models import History, Invoice, Lot
-from tasks.lots.records import Effect, Incident
+from tasks.lots.records import Effect, Incident, OutboxMessage
 from tasks.lots.states import FINAL, LotStatus
 from tasks.settings import Settings
 from tests.simulation.lines import Exchange, HttpxLine, ResendLine, StripeLine
@@ -55,6 +54,8 @@ class Rehearsal:
         self.exchange = Exchange(self.world, self.advance)
         self.record, self.settings = record, settings
         self.desk = self.open_desk()
+        for name in ("rex", "rita"):  # somebody to bid against
+            self.person(name)
 
     def open_desk(self) -> Desk:
         """A desk as a fresh process would have it: the same record and vendors, nothing remembered."""
@@ -209,6 +210,12 @@ class Rehearsal:
             rows = session.scalars(select(Incident).order_by(Incident.id))
             return [one for one in rows if one.key.startswith(prefix) and (closed or one.closed_at is None)]
 
+    def events(self, name: str = "") -> list[OutboxMessage]:
+        """Messages of the outbox, by their event's name."""
+        with self.record.read() as session:
+            rows = session.scalars(select(OutboxMessage).order_by(OutboxMessage.id))
+            return [one for one in rows if one.event.startswith(name)]
+
     def calls(self, vendor: str, operation: str) -> int:
         """How often a vendor was asked this."""
         return sum(call.vendor == vendor and call.operation == operation for call in self.world.calls)
@@ -218,7 +225,7 @@ class Rehearsal:
         return [mail for mail in self.post.mails if mail.key.startswith(f"mail:{template}")]
 
 
-def rehearsal_settings(home: Path, **values: Any) -> Settings:
+def rehearsal_settings(*, base_url: str = BASE_URL, **values: Any) -> Settings:
     """Settings as an operator has them, pointed at the sandbox: real durations, as the clock is held."""
-    given = {**environment(BASE_URL), "CJ_MIN_INTERVAL_SECONDS": "0", **values}
+    given = {**environment(base_url), "CJ_MIN_INTERVAL_SECONDS": "0", **values}
     return Settings(**{name: str(value) for name, value in given.items()})

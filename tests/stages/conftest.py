@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ def rehearse(sqlite_record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PIPELINE_HOME", str(tmp_path))
     with ExitStack() as stack:
 
-        def make(**settings: object) -> Rehearsal:
-            stage = Rehearsal(sqlite_record, rehearsal_settings(tmp_path, **settings))
+        def make(**settings: Any) -> Rehearsal:
+            stage = Rehearsal(sqlite_record, rehearsal_settings(**settings))
             return stack.enter_context(stage.running())
 
         yield make

@@ -1,0 +1,348 @@
+"""B3 to B9, B12, B14 and W10: nothing is bought that is not proven good, and nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+
+from deployments.sandbox.cj import ERROR_WITH_EFFECT, SUCCESS_WITHOUT_EFFECT
+from deployments.sandbox.faults import Fault
+from tasks.lots import pauses
+from tasks.lots.records import LedgerEntry
+from tests.simulation.rehearsal import DAY, HOME, HOUR, Address, Rehearsal
+
+CREATE = "POST /shopping/order/createOrderV2"
+CONFIRM = "PATCH /shopping/order/confirmOrder"
+PAY = "POST /shopping/pay/payBalance"
+DELETE = "DELETE /shopping/order/deleteOrder"
+VARIANT = "GET /product/variant/queryByVid"
+FREIGHT = "POST /logistic/freightCalculate"
+BOUGHT = ["AUCTION_CLOSED", "PAID", "CJ_ORDERED", "CJ_PAID"]
+
+
+def sold(stage: Rehearsal, *, address: Address | None = HOME) -> int:
+    stage.person("ada", address=address)
+    (lot,) = stage.sell("ada")
+    return lot
+
+
+def paid_at_cj(stage: Rehearsal) -> int:
+    return -sum(one.cents for one in stage.cj.payments if one.kind == "pay")
+
+
+def booked(stage: Rehearsal, *kinds: str) -> int:
+    with stage.record.read() as session:
+        return sum(row.cents for row in session.scalars(select(LedgerEntry).where(LedgerEntry.kind.in_(kinds))))
+
+
+def only_one(stage: Rehearsal) -> None:
+    (order,) = stage.cj.orders
+    assert sum(one.kind == "pay" for one in stage.cj.payments) == 1
+    assert -booked(stage, "goods", "freight") == paid_at_cj(stage) == order.paid_cents
+
+
+class TestThePayCallLies:
+    """B3."""
+
+    def test_an_error_although_the_balance_moved(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        stage.cj.options.pay_lies = [ERROR_WITH_EFFECT]
+        stage.cycles(3)
+        assert stage.life(lot)[3:7] == BOUGHT
+        only_one(stage)
+
+    def test_a_success_although_nothing_moved(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        stage.cj.options.pay_lies = [SUCCESS_WITHOUT_EFFECT]
+        stage.cycle()
+        assert stage.status(lot) == "CJ_ORDERED"
+        stage.cycles(4)
+        assert stage.life(lot)[3:7] == BOUGHT
+        only_one(stage)
+
+    def test_twice_without_effect_is_a_persons_and_never_a_third_call(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        stage.cj.options.pay_lies = [SUCCESS_WITHOUT_EFFECT] * 5
+        stage.cycles(12)
+        assert stage.status(lot) == "CJ_ORDERED"
+        assert stage.calls("cj", PAY) == 2
+        (incident,) = stage.incidents("pay:")
+        assert incident.severity == "CRITICAL"
+
+
+def test_a_short_balance_holds_the_order_tells_a_person_and_pays_after_the_top_up(stage: Rehearsal) -> None:
+    """B4."""
+    lot = sold(stage)
+    stage.cj.set_balance(1)
+    stage.cycles(3)
+    assert stage.status(lot) == "CJ_ORDERED"
+    assert stage.lot(lot).hold_reason == "balance short"
+    assert stage.calls("cj", PAY) == 0
+    (incident,) = stage.incidents("balance:")
+    assert incident.severity == "CRITICAL"
+    assert incident.cents == stage.lot(lot).cj_amount_cents
+    stage.cj.top_up(10_000)
+    stage.cycle()
+    assert stage.life(lot)[3:7] == BOUGHT
+    assert stage.incidents("balance:") == []
+    only_one(stage)
+
+
+def ordered(stage: Rehearsal) -> int:
+    """A lot that is CJ_ORDERED, and waits for the balance."""
+    lot = sold(stage)
+    stage.cj.set_balance(1)
+    stage.cycle()
+    assert stage.status(lot) == "CJ_ORDERED"
+    stage.cj.top_up(10_000)
+    return lot
+
+
+def test_cj_shows_shipped_while_we_say_ordered_and_every_hop_is_taken(stage: Rehearsal) -> None:
+    """B5."""
+    lot = ordered(stage)
+    number = stage.lot(lot).cj_order_number
+    stage.cj.pay_by_hand(number)
+    stage.cj.ship(number)
+    stage.advance(2 * HOUR)
+    stage.cycle()
+    assert stage.life(lot)[3:] == [*BOUGHT, "SHIPPED"]
+    assert stage.calls("cj", PAY) == 0
+    assert stage.effect(f"cj-pay:{lot}").state == "ADOPTED"
+    assert len(stage.mails("order_shipped")) == 1
+    only_one(stage)
+
+
+UNKNOWNS = ["429", "500_before", "timeout_before", "reset_before", "garbage", "garbage_before"]
+
+
+@pytest.mark.parametrize("call", [VARIANT, FREIGHT], ids=["stock and price", "freight"])
+@pytest.mark.parametrize("kind", UNKNOWNS)
+def test_a_guard_that_cannot_be_read_means_wait_not_order(stage: Rehearsal, kind: str, call: str) -> None:
+    """B6."""
+    lot = sold(stage)
+    stage.world.faults.plan(Fault("cj", call, kind, times=2))
+    for _ in range(2):
+        state = stage.cycle()
+        assert state.name == "PartiallyDone"
+        assert stage.status(lot) == "PAID"
+        assert stage.cj.orders == []
+        stage.advance(60)
+    stage.cycle()
+    assert stage.life(lot)[3:7] == BOUGHT
+
+
+def test_a_guard_that_cannot_be_read_at_stripe_means_wait_too(stage: Rehearsal) -> None:
+    lot = sold(stage)
+    seen = 0
+
+    def fail_the_guard(label: str) -> None:
+        nonlocal seen
+        if label == "stripe GET /v1/invoice_payments" and stage.status(lot) == "PAID":
+            seen += 1
+            stage.world.faults.plan(Fault("stripe", "GET /v1/invoice_payments", "500_before"))
+
+    stage.exchange.before = fail_the_guard
+    stage.cycle()
+    assert seen
+    assert stage.status(lot) == "PAID"
+    assert stage.cj.orders == []
+
+
+def refunded(stage: Rehearsal, lot: int, through: str) -> None:
+    """The lot ended by that status, with its whole share given back, and nothing bought."""
+    stage.cycles(3)
+    assert stage.life(lot)[4:] == ["PAID", through, "CANCELLED"]
+    assert stage.lot(lot).refund_status == "SUCCEEDED"
+    (refund,) = stage.bank.store.refunds.values()
+    assert refund["amount"] == stage.lot(lot).winning_bid_cents
+    assert paid_at_cj(stage) == 0
+
+
+class TestOutOfStock:
+    """B7."""
+
+    def test_a_delisted_variant(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        stage.cj.delist(stage.lot(lot).cj_vid)
+        refunded(stage, lot, "CJ_OUT_OF_STOCK")
+
+    def test_no_unit_anywhere(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        for country in ("CN", "US"):
+            stage.cj.set_stock(stage.lot(lot).cj_vid, country, 0)
+        refunded(stage, lot, "CJ_OUT_OF_STOCK")
+
+    def test_stock_only_in_another_warehouse_is_sent_from_there(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        vid, planned = stage.lot(lot).cj_vid, stage.lot(lot).from_country
+        other = "US" if planned == "CN" else "CN"
+        stage.cj.set_stock(vid, planned, 0)
+        stage.cj.set_stock(vid, other, 5)
+        stage.cycle()
+        assert stage.lot(lot).from_country == other
+        assert stage.life(lot)[3:7] == BOUGHT
+        only_one(stage)
+
+
+class TestDearer:
+    """B8."""
+
+    def test_goods_up_by_a_quarter(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        row = stage.lot(lot)
+        stage.cj.set_price(row.cj_vid, row.goods_cents * 5 // 4 + 1)
+        refunded(stage, lot, "CJ_PRICE_CHANGED")
+
+    def test_goods_up_by_a_tenth_are_bought_and_booked_as_cj_took_it(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        row = stage.lot(lot)
+        stage.cj.set_price(row.cj_vid, row.goods_cents * 11 // 10)
+        stage.cycle()
+        assert stage.life(lot)[3:7] == BOUGHT
+        only_one(stage)
+
+    def test_freight_three_times_as_dear(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        stage.cj.scale_freight("US", 3)
+        refunded(stage, lot, "CJ_PRICE_CHANGED")
+
+    def test_a_buyer_in_another_country_is_judged_by_the_freight_to_there(self, stage: Rehearsal) -> None:
+        stage.cj.scale_freight("DE", 20)
+        lot = sold(stage, address=Address("Ada Demo", "Ringstrasse 1", "Berlin", "", "10115", "DE"))
+        refunded(stage, lot, "CJ_PRICE_CHANGED")
+        assert stage.cj.orders == []
+
+
+class TestTheAmountDiffers:
+    """B9."""
+
+    def test_a_little_more_is_paid_booked_and_told(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        stage.cj.options.order_surcharge_cents = 17
+        stage.cycle()
+        assert stage.life(lot)[3:7] == BOUGHT
+        only_one(stage)
+        (event,) = stage.events("dropship.order.amount-differs")
+        assert event.payload["cents"] == 17
+        assert stage.sink.posts == []  # an event, not an alert
+
+    def test_too_much_more_is_deleted_before_it_is_paid(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        stage.cj.options.order_surcharge_cents = stage.lot(lot).landed_cents
+        refunded(stage, lot, "CJ_PRICE_CHANGED")
+        assert stage.calls("cj", CONFIRM) == 0
+        assert stage.calls("cj", DELETE) == 1
+
+
+class TestByHandAtCj:
+    """B12."""
+
+    def test_a_payment_made_by_hand_is_adopted_and_never_repeated(self, stage: Rehearsal) -> None:
+        lot = ordered(stage)
+        stage.cj.pay_by_hand(stage.lot(lot).cj_order_number)
+        stage.cycles(4)
+        assert stage.life(lot)[3:7] == BOUGHT
+        assert stage.calls("cj", PAY) == 0
+        only_one(stage)
+
+    def test_a_cancellation_made_by_hand_is_adopted_and_the_buyer_refunded(self, stage: Rehearsal) -> None:
+        lot = ordered(stage)
+        stage.cj.cancel_order(stage.lot(lot).cj_order_number)
+        stage.advance(2 * HOUR)
+        stage.cycles(4)
+        assert stage.life(lot)[-1] == "CANCELLED"
+        assert stage.lot(lot).refund_status == "SUCCEEDED"
+        assert stage.calls("cj", PAY) == 0
+        assert len(stage.cj.orders) == 1
+
+
+class TestTestMode:
+    """B14: a Stripe test key beside a real CJ account."""
+
+    def test_only_sandbox_orders_are_made_and_the_real_pay_is_never_called(
+        self, rehearse: Callable[..., Rehearsal]
+    ) -> None:
+        stage = rehearse(base_url="http://vendors.invalid")
+        assert str(stage.settings.mode) == "test"
+        lot = sold(stage)
+        stage.cycles(3)
+        (order,) = stage.cj.orders
+        assert order.is_sandbox
+        assert stage.calls("cj", PAY) == 0
+        assert stage.calls("cj", "POST /shopping/sandbox/simulatePay") == 1
+        assert stage.status(lot) == "CJ_PAID"
+        assert all(sale.is_test for sale in stage.house.sales.values())
+
+    def test_an_order_that_does_not_say_it_is_a_test_is_neither_confirmed_nor_paid(
+        self, rehearse: Callable[..., Rehearsal]
+    ) -> None:
+        stage = rehearse(base_url="http://vendors.invalid")
+        lot = sold(stage)
+
+        def forget(label: str) -> None:
+            for order in stage.cj.orders:
+                order.is_sandbox = False
+
+        stage.exchange.before = forget
+        stage.cycles(3)
+        assert stage.lot(lot).hold_reason == "no test order"
+        assert stage.status(lot) == "PAID"
+        for call in (CONFIRM, PAY, "POST /shopping/sandbox/simulatePay"):
+            assert stage.calls("cj", call) == 0
+
+
+class TestPausedInTheMiddle:
+    """W10."""
+
+    def test_buying_stops_at_once_and_polling_refunds_and_records_go_on(self, stage: Rehearsal) -> None:
+        stage.person("ada")
+        stage.person("ben")
+        first, second = stage.sell("ada", "ben")
+        stage.cj.delist(stage.lot(second).cj_vid)
+
+        def pause(label: str) -> None:
+            if label == f"cj {CREATE}":
+                with stage.record.write() as session:
+                    if not pauses.paused(session, "buying"):
+                        pauses.pause(session, "buying")
+
+        stage.exchange.after = pause
+        stage.cycles(5)
+        assert stage.calls("cj", CREATE) == 1
+        assert stage.calls("cj", CONFIRM) == stage.calls("cj", PAY) == 0
+        assert stage.status(first) == "PAID"
+        assert stage.life(second)[-2:] == ["CJ_OUT_OF_STOCK", "CANCELLED"]
+        assert stage.lot(second).refund_status == "SUCCEEDED"
+        with stage.record.write() as session:
+            pauses.resume(session, "all")
+        stage.exchange.after = lambda label: None
+        stage.cycles(2)
+        assert stage.life(first)[3:7] == BOUGHT
+
+
+def test_a_dispute_holds_what_is_not_ordered_yet(stage: Rehearsal) -> None:
+    lot = sold(stage)
+    with stage.record.write() as session:
+        pauses.pause(session, "buying")
+    stage.cycle()
+    stage.bank.open_dispute(next(iter(stage.bank.store.invoices)))
+    with stage.record.write() as session:
+        pauses.resume(session, "all")
+    stage.cycles(2)
+    assert stage.status(lot) == "PAID"
+    assert stage.lot(lot).hold_reason == "dispute"
+    assert stage.cj.orders == []
+
+
+def test_a_parcel_is_followed_to_its_end_with_a_mail_a_hop(stage: Rehearsal) -> None:
+    lot = sold(stage)
+    stage.cycle()
+    stage.cycles(30, apart=DAY / 2)
+    assert stage.life(lot)[3:] == [*BOUGHT, "SHIPPED", "DELIVERED"]
+    assert [mail.key for mail in stage.mails("order_")] == [
+        f"mail:order_shipped:lot-{lot}:1",
+        f"mail:order_delivered:lot-{lot}:1",
+    ]

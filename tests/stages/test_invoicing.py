@@ -1,0 +1,149 @@
+"""C2, C3, C4 and the building of an invoice under every fault: one invoice, all lines, one charge."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from deployments.sandbox.faults import Fault
+from tasks.lots.models import InvoiceLine
+from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
+
+PREMIUM = [{"name": "Premium", "type": "PERCENTAGE", "value": 1_000, "lowerLimit": 0, "upperLimit": None}]
+
+
+def lines(stage: Rehearsal) -> list[tuple[str, int]]:
+    with stage.record.read() as session:
+        rows = session.scalars(select(InvoiceLine).order_by(InvoiceLine.id))
+        return [(row.ref, row.cents) for row in rows]
+
+
+def test_five_lots_of_one_buyer_make_one_invoice_with_a_line_a_lot_and_one_mail(stage: Rehearsal) -> None:
+    stage.person("ada")
+    lots = stage.sell(*["ada"] * 5)
+    stage.cycle()
+    (invoice,) = stage.bank.store.invoices.values()
+    shown = stage.bank.store.lines[invoice["id"]]
+    assert [line["metadata"]["lot_id"] for line in shown] == [str(lot) for lot in lots]
+    assert [line["amount"] for line in shown] == [stage.lot(lot).winning_bid_cents for lot in lots]
+    assert len(stage.bank.store.payments[invoice["id"]]) == 1
+    assert len(stage.mails("auction_won")) == 1
+    assert len(stage.mails("payment_received")) == 1
+    assert stage.calls("stripe", "POST /v1/invoices/{id}/add_lines") == 1
+    (order,) = stage.house.orders.values()
+    assert len(order.lines) == 5
+    assert order.status == "PAID"
+
+
+def test_the_premium_that_basta_is_set_to_is_a_line_of_its_own(stage: Rehearsal) -> None:
+    stage.house.options.fees = PREMIUM
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    stage.cycle()
+    hammer = stage.lot(lot).winning_bid_cents or 0
+    assert lines(stage) == [(f"{lot}:hammer", hammer), (f"{lot}:premium", (hammer + 5) // 10)]
+    assert stage.invoices()[0].paid_cents == sum(cents for _, cents in lines(stage))
+
+
+def test_a_lot_that_closes_after_the_invoice_went_out_gets_a_second_one_of_its_own(stage: Rehearsal) -> None:
+    """C3."""
+    stage.person("ada")
+    for number in (1, 2):
+        stage.house.plan_lot(winner="ada", hammer="above_reserve", item_number=number)
+    assert stage.source(products=2).is_completed()
+    stage.advance(25 * HOUR + 130)
+    late = next(item for item in stage.house.items if item.number == 2)
+    late.closing_end = stage.clock.at + timedelta(hours=3)
+    stage.cycles(3)  # the first lot is closed, and its fifteen minutes of grace pass
+    first, second = stage.lots()
+    assert first.status in ("PAID", "CJ_PAID")
+    assert second.status == "PUBLISHED"
+    assert len(stage.invoices()) == 1
+    stage.advance(4 * HOUR)
+    stage.cycles(2)
+    one, two = stage.invoices()
+    assert (one.seq, two.seq) == (0, 1)
+    assert stage.lot(second.id).invoice_id == two.id
+    assert one.basta_order_id != two.basta_order_id
+    assert all(len(paid) == 1 for paid in stage.bank.store.payments.values())
+    assert len(stage.bank.store.invoices) == 2
+
+
+def test_no_card_on_file_means_a_hosted_page_whose_link_is_mailed(stage: Rehearsal) -> None:
+    """C4."""
+    stage.person("ada", "no_card", pays_after=2 * DAY)
+    (lot,) = stage.sell("ada")
+    stage.cycle()
+    assert stage.calls("stripe", "POST /v1/invoices/{id}/pay") == 0
+    (won,) = stage.mails("auction_won")
+    assert (stage.invoices()[0].hosted_url or "-") in won.text
+    assert stage.status(lot) == "AUCTION_CLOSED"
+    stage.advance(2 * DAY + HOUR)
+    stage.cycle()
+    assert stage.life(lot)[3:5] == ["AUCTION_CLOSED", "PAID"]
+
+
+WRITES = [
+    "POST /v1/customers",
+    "POST /v1/invoices",
+    "POST /v1/invoices/{id}/add_lines",
+    "POST /v1/invoices/{id}/finalize",
+    "POST /v1/invoices/{id}/pay",
+]
+KINDS = ["429", "500_before", "500_after", "timeout_before", "timeout_after", "reset_after", "garbage", "late"]
+
+
+@pytest.mark.parametrize("forgetful", [False, True], ids=["keys kept", "keys forgotten"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("write", WRITES)
+def test_a_fault_in_any_write_to_stripe_ends_in_one_invoice_and_one_charge(
+    stage: Rehearsal, write: str, kind: str, forgetful: bool
+) -> None:
+    """C1 for faults: kills are the simulation's."""
+    stage.bank.options.customers_on_file = write != "POST /v1/customers"
+    stage.person("ada")
+    stage.sell("ada", "ada")
+    stage.world.faults.plan(Fault("stripe", write, kind))
+    for _ in range(6):
+        stage.cycle()
+        if forgetful:
+            stage.bank.forget_keys()
+        stage.advance(300)
+    assert stage.world.faults.planned[0].seen >= 1
+    alive = [row for row in stage.bank.store.invoices.values() if row["status"] != "void"]
+    assert len(alive) == 1
+    assert [len(one) for one in stage.bank.store.payments.values()] == [1]
+    owed = sum(lot.winning_bid_cents or 0 for lot in stage.lots())
+    assert alive[0]["amount_paid"] == owed
+    assert len(stage.bank.store.lines[alive[0]["id"]]) == 2
+    assert len(stage.bank.store.customers) == 1
+    assert all(lot.status == "CJ_PAID" for lot in stage.lots())
+
+
+def test_a_sum_at_stripe_that_is_not_ours_is_never_finalized(stage: Rehearsal) -> None:
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+
+    def tamper(label: str) -> None:
+        if label == "stripe POST /v1/invoices/{id}/add_lines":
+            (row,) = stage.bank.store.invoices.values()
+            stage.bank.store.lines[row["id"]].append(
+                {**stage.bank.store.new("line_item", "il", invoice=row["id"], amount=1, subtotal=1, metadata={})}
+            )
+
+    stage.exchange.before = tamper
+    stage.cycles(3)
+    (row,) = stage.bank.store.invoices.values()
+    assert row["status"] == "draft"
+    assert stage.status(lot) == "AUCTION_CLOSED"
+
+
+def test_basta_may_refuse_to_note_an_invoice_twice_and_nothing_is_lost(stage: Rehearsal) -> None:
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    stage.world.faults.plan(Fault("basta", "createInvoice", "500_after"))
+    stage.cycles(3)
+    assert stage.life(lot)[3:5] == ["AUCTION_CLOSED", "PAID"]
+    assert len(stage.house.orders) == 1
