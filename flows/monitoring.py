@@ -35,10 +35,9 @@ def monitoring(sale_id: str, poll_interval_s: Seconds = 30, until: Literal["paid
     logger = run_logger()
     reporting.must_know(sale_id)
     while True:
-        try:
-            processing(sale_id=sale_id, return_state=True)
-        except guarding.LeaseHeld as busy:
-            logger.info("%s", busy)
+        cycle: Any = processing
+        state = cycle(sale_id=sale_id, return_state=True)
+        logger.info("%s: %s", state.name, state.message)
         for line in reporting.sale_lines(sale_id):
             logger.info(line)
         if reporting.is_over(sale_id, until):

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from prefect import flow
+from prefect.states import Cancelled
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks import closing, collecting, fulfilment, guarding, invoicing, notifying, refunding, reporting, tracking
@@ -31,27 +32,34 @@ def processing(sale_id: str | None = None) -> Any:
     Args:
         sale_id: Basta's id of one sale, to leave all others alone; none means all.
     """
-    with guarding.only_run("processing"):
-        cycle = Cycle()
-        only = partial(partial, sale_id=sale_id)
+    try:
+        with guarding.only_run("processing"):
+            return _cycle(sale_id)
+    except guarding.LeaseHeld as busy:
+        return Cancelled(name="Skipped", message=str(busy))
 
-        cycle.stage("close", only(closing.sales_to_read), closing.close_sale)
-        cycle.stage("invoice", only(invoicing.invoices_to_send), invoicing.send_invoice)
-        cycle.stage("collect", only(collecting.invoices_due), collecting.collect)
-        cycle.stage("refund", only(refunding.lots_to_refund), refunding.refund_lot)
-        cycle.stage("track", only(tracking.parcels_due), tracking.poll_parcels)
-        cycle.stage("quota", guarding.quota_due, guarding.read_quota)
-        cycle.stage("fulfil", only(fulfilment.lots_to_order), fulfilment.order_goods)
-        cycle.stage("compare", only(fulfilment.orders_to_compare), fulfilment.compare_orders)
-        cycle.stage("confirm", only(fulfilment.orders_to_confirm), fulfilment.confirm_order)
-        cycle.stage("balance", only(guarding.balance_due), guarding.check_balance)
-        cycle.stage("pay", only(fulfilment.orders_to_pay), fulfilment.pay_order, one_at_a_time=True)
 
-        # What arrived meanwhile is not left for the next cycle.
-        cycle.stage("inbox", only(collecting.invoices_told), collecting.collect)
-        cycle.stage("mail", notifying.mails_waiting, notifying.send_mail)
-        guarding.look_for_trouble()
-        notifying.tell_operator()
-        reporting.show_cycle(cycle.tallies)
-        guarding.heartbeat()
-        return cycle.end()
+def _cycle(sale_id: str | None) -> Any:
+    cycle = Cycle()
+    only = partial(partial, sale_id=sale_id)
+
+    cycle.stage("close", only(closing.sales_to_read), closing.close_sale)
+    cycle.stage("invoice", only(invoicing.invoices_to_send), invoicing.send_invoice)
+    cycle.stage("collect", only(collecting.invoices_due), collecting.collect)
+    cycle.stage("refund", only(refunding.lots_to_refund), refunding.refund_lot)
+    cycle.stage("track", only(tracking.parcels_due), tracking.poll_parcels)
+    cycle.stage("quota", guarding.quota_due, guarding.read_quota)
+    cycle.stage("fulfil", only(fulfilment.lots_to_order), fulfilment.order_goods)
+    cycle.stage("compare", only(fulfilment.orders_to_compare), fulfilment.compare_orders)
+    cycle.stage("confirm", only(fulfilment.orders_to_confirm), fulfilment.confirm_order)
+    cycle.stage("balance", only(guarding.balance_due), guarding.check_balance)
+    cycle.stage("pay", only(fulfilment.orders_to_pay), fulfilment.pay_order, one_at_a_time=True)
+
+    # What arrived meanwhile is not left for the next cycle.
+    cycle.stage("inbox", only(collecting.invoices_told), collecting.collect)
+    cycle.stage("mail", notifying.mails_waiting, notifying.send_mail)
+    guarding.look_for_trouble()
+    notifying.tell_operator()
+    reporting.show_cycle(cycle.tallies)
+    guarding.heartbeat()
+    return cycle.end()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from prefect import flow
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
@@ -61,23 +61,33 @@ def sourcing(
         publish: Publish the sale at once, so that bidders see it.
         dry_run: Search and price only: nothing is written and nothing is listed.
     """
+    try:
+        with (
+            guarding.only_run("sourcing"),
+            notifying.operator_told(),
+            guarding.sourcing_watched(unless=(stage.Refused, stage.AwaitingApproval)) as seen,
+        ):
+            return seen(_source(keyword, round(max_cost * 100), max_products, publish, dry_run))
+    except guarding.LeaseHeld as busy:
+        return Cancelled(name="Skipped", message=str(busy))
+
+
+def _source(keyword: str | None, cents: int, max_products: int, publish: bool, dry_run: bool) -> Any:
     logger = run_logger()
-    cents = round(max_cost * 100)
-    with guarding.only_run("sourcing"):
-        allowed, why = guarding.quota_allows_sourcing()
-        logger.info(why)
-        if not allowed:
-            return Failed(message=why)
-        if dry_run:
-            chosen, _ = _choose(keyword or "", cents, max_products)
-            reporting.show_products(chosen)
-            return Completed(message=f"dry run: {len(chosen)} products, nothing written", data=chosen)
-        results = [_finish(run) for run in stage.begin(keyword, cents, max_products, publish)]
-        notifying.tell_operator()
-        guarding.heartbeat()
-        if not results[-1].lots:
-            return Failed(message=f"zero lots listed for {results[-1].keyword!r}", data=results[-1])
-        return Completed(message=_summary(results[-1]), data=results[-1])
+    allowed, why = guarding.quota_allows_sourcing()
+    logger.info(why)
+    if not allowed:
+        return Cancelled(name="Stopped", message=why)
+    if dry_run:
+        word, cap = stage.word_and_cap(keyword, cents)
+        chosen, _ = _choose(word, cap, max_products)
+        reporting.show_products(chosen)
+        return Completed(message=f"dry run: {len(chosen)} products, nothing written", data=chosen)
+    results = [_finish(run) for run in stage.begin(keyword, cents, max_products, publish)]
+    guarding.heartbeat()
+    if not results[-1].lots:
+        return Failed(message=f"zero lots listed for {results[-1].keyword!r}", data=results[-1])
+    return Completed(message=_summary(results[-1]), data=results[-1])
 
 
 def _finish(run: stage.Run) -> Sourced:

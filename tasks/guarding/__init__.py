@@ -3,6 +3,7 @@
 from tasks.guarding.balance import balance_due, check_balance
 from tasks.guarding.quota import quota_allows_sourcing, quota_due, read_quota
 from tasks.guarding.running import LeaseHeld, heartbeat, only_run, run_name, wait
+from tasks.guarding.sourced import sourcing_watched
 from tasks.guarding.trouble import look_for_trouble
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "quota_due",
     "read_quota",
     "run_name",
+    "sourcing_watched",
     "wait",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from prefect.events import emit_event
@@ -30,6 +32,15 @@ def tell_operator() -> None:
         messages = outbox.due(session)
     for message in messages:
         _send(at, message)
+
+
+@contextmanager
+def operator_told() -> Iterator[None]:
+    """Send what is due when the work inside ends, however it ends."""
+    try:
+        yield
+    finally:
+        tell_operator()
 
 
 def event_id(message: OutboxMessage) -> uuid.UUID:

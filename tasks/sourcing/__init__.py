@@ -1,6 +1,6 @@
 """Sourcing: a keyword becomes priced lots, within the quota, the day's runs and the cost that a person allows."""
 
-from tasks.sourcing.runs import AwaitingApproval, Refused, Run, begin, finish, mark_counted
+from tasks.sourcing.runs import AwaitingApproval, Refused, Run, begin, finish, mark_counted, word_and_cap
 from tasks.sourcing.steps import candidates, choose, lots_of, save_lots, search
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "mark_counted",
     "save_lots",
     "search",
+    "word_and_cap",
 ]

@@ -47,8 +47,7 @@ def begin(keyword: str | None, max_cost_cents: int, max_products: int, publish: 
     settings = at.settings
     products = max_products
     with at.record.write() as session:
-        word, own_cap = _word(session, keyword)
-        cap = max_cost_cents if own_cap is None else min(own_cap, max_cost_cents)
+        word, cap = _word_and_cap(session, keyword, max_cost_cents)
         if products > settings.max_products_per_run:
             raise Refused(f"{products} products are too many: a run takes {settings.max_products_per_run} at most.")
         if products < 1 or cap <= 0:
@@ -84,6 +83,21 @@ def begin(keyword: str | None, max_cost_cents: int, max_products: int, publish: 
     raise AwaitingApproval(
         f"{dollars(cap)} a product is above {dollars(settings.max_cost_cents)}: a person must approve it first."
     )
+
+
+def word_and_cap(keyword: str | None, max_cost_cents: int) -> tuple[str, int]:
+    """The keyword that a run would take now (None: the rotation's next), and the cost it may have, in cents.
+
+    Raises:
+        Refused: it is empty, or the rotation is.
+    """
+    with desk().record.read() as session:
+        return _word_and_cap(session, keyword, max_cost_cents)
+
+
+def _word_and_cap(session: Session, keyword: str | None, max_cost_cents: int) -> tuple[str, int]:
+    word, own_cap = _word(session, keyword)
+    return word, max_cost_cents if own_cap is None else min(own_cap, max_cost_cents)
 
 
 def _need_approval(session: Session, word: str, cap: int, limit: int) -> None:

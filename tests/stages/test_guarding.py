@@ -1,0 +1,96 @@
+"""What a person is told of, and when it is over."""
+
+from __future__ import annotations
+
+from tasks.lots import pauses
+from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
+
+
+def test_a_lot_stuck_for_four_hours_is_told_once_and_so_is_its_end(stage: Rehearsal) -> None:
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    with stage.record.write() as session:
+        pauses.pause(session, "buying")
+    stage.cycles(23)  # ten minutes apart
+    assert stage.incidents("stuck:lot") == []
+    stage.cycles(6)
+    (incident,) = stage.incidents("stuck:lot")
+    assert incident.severity == "MEDIUM"
+    assert incident.lot_id == lot
+    stage.cycles(6)
+    assert len([post for post in stage.sink.posts if f"Lot {lot} has been PAID" in post.text]) == 1
+    with stage.record.write() as session:
+        pauses.resume(session, "all")
+    stage.cycles(2)
+    assert stage.incidents("stuck:lot") == []
+    assert sum("OVER" in post.text for post in stage.sink.posts) == 1
+
+
+def test_twenty_four_hours_with_one_stuck_lot_are_five_messages_at_most(stage: Rehearsal) -> None:
+    stage.person("ada")
+    stage.sell("ada")
+    with stage.record.write() as session:
+        pauses.pause(session, "buying")
+    stage.cycles(24 * 6)
+    told = [post for post in stage.sink.posts if "stuck" in post.text or "has been" in post.text]
+    assert 1 <= len(told) <= 5
+
+
+def test_a_buyer_who_has_days_to_pay_is_not_stuck(stage: Rehearsal) -> None:
+    stage.person("ada", "ignores")
+    stage.sell("ada")
+    stage.cycles(24, apart=6 * HOUR)
+    assert stage.incidents("stuck:lot", closed=True) == []
+
+
+def test_a_parcel_that_never_ships_and_one_that_never_arrives_are_told(stage: Rehearsal) -> None:
+    stage.cj.options.ship_after_seconds = 20 * DAY
+    stage.cj.options.deliver_after_seconds = None
+    stage.person("ada")
+    stage.sell("ada")
+    stage.cycles(15, apart=DAY / 2)
+    assert stage.incidents("stuck:parcel") == []
+    stage.cycles(3, apart=DAY / 2)
+    (incident,) = stage.incidents("stuck:parcel")
+    assert "CJ_PAID for more than 7 days" in incident.title
+    stage.cycles(30, apart=DAY)
+    assert stage.incidents("stuck:parcel") == []
+    stage.cycles(30, apart=DAY)
+    (incident,) = stage.incidents("stuck:parcel")
+    assert "SHIPPED for more than 30 days" in incident.title
+
+
+def test_more_than_three_lots_that_cannot_be_bought_in_a_day_are_one_alert(stage: Rehearsal) -> None:
+    stage.person("ada")
+    lots = stage.sell(*["ada"] * 5)
+    for lot in lots[:3]:
+        stage.cj.delist(stage.lot(lot).cj_vid)
+    stage.cycle()
+    assert stage.incidents("failures:") == []
+    assert stage.sink.posts == []  # one lot out of stock is nobody's alert
+
+
+def test_four_lots_that_cannot_be_bought_in_a_day_are_one_alert(stage: Rehearsal) -> None:
+    stage.person("ada")
+    lots = stage.sell(*["ada"] * 5)
+    for lot in lots[:4]:
+        stage.cj.delist(stage.lot(lot).cj_vid)
+    stage.cycles(2)
+    (incident,) = stage.incidents("failures:")
+    assert incident.severity == "HIGH"
+    stage.cycles(8, apart=6 * HOUR)
+    assert stage.incidents("failures:") == []
+
+
+def test_a_sale_that_should_have_closed_is_told_after_an_hour(stage: Rehearsal) -> None:
+    stage.person("ada")
+    stage.source()
+    stage.house.sales[next(iter(stage.house.sales))].items[0].closes = None
+    for item in stage.house.items:
+        item.status = "ITEM_OPEN"
+    stage.advance(24 * HOUR)
+    stage.house._closing = lambda sale, item: None
+    stage.advance(4 * HOUR)
+    stage.cycle()
+    (incident,) = stage.incidents("stuck:sale")
+    assert "should have closed" in incident.title

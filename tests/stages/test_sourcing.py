@@ -1,0 +1,106 @@
+"""L4, L5, L6: what is chosen, from what is really there, within what CJ still allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from deployments.sandbox.faults import Fault
+from tasks.lots import cj_calls
+from tests.simulation.rehearsal import DAY, Rehearsal
+
+
+def test_the_cost_guard_judges_the_variant_that_is_bought_landed(stage: Rehearsal) -> None:
+    """L4, over the whole catalogue's ranges."""
+    ranges = [one for one in stage.cj.catalogue.products if len({v.price_cents for v in one.variants}) > 1]
+    assert ranges
+    for keyword in ("phone stand", "desk lamp", "bluetooth speaker"):
+        stage.source(keyword, products=5, max_cost=12)
+        stage.advance(DAY)
+    lots = stage.lots()
+    assert lots
+    for lot in lots:
+        assert lot.landed_cents == lot.goods_cents + lot.freight_cents <= 1_200
+        variant = next(
+            one for product in stage.cj.catalogue.products for one in product.variants if one.vid == lot.cj_vid
+        )
+        assert lot.goods_cents == variant.price_cents
+
+
+def test_the_same_keyword_the_next_day_lists_no_variant_beyond_its_stock(stage: Rehearsal) -> None:
+    """L5."""
+    assert stage.source(products=3).is_completed()
+    first = {lot.cj_vid for lot in stage.lots()}
+    for vid in first:
+        for country in ("CN", "US"):
+            stage.cj.set_stock(vid, country, 0)
+        stage.cj.set_stock(vid, "CN", 1)
+    stage.advance(DAY)
+    assert stage.source(products=3).is_completed()
+    second = [lot.cj_vid for lot in stage.lots()][3:]
+    assert len(second) == 3
+    assert not first & set(second)
+
+
+class TestQuota:
+    """L6."""
+
+    @pytest.fixture
+    def left(self, stage: Rehearsal) -> Callable[[int], Rehearsal]:
+        def leave(calls: int) -> Rehearsal:
+            stage.cj.options.quota = "counts"
+            stage.cj.options.quota_limits = {"/product/listV2": calls}
+            return stage
+
+        return leave
+
+    def test_150_warns_and_goes_on(self, left: Callable[[int], Rehearsal]) -> None:
+        stage = left(150)
+        assert stage.source().is_completed()
+        (incident,) = stage.incidents("quota:")
+        assert incident.severity == "WARNING"
+
+    @pytest.mark.parametrize("calls", [90, 0])
+    def test_below_100_stops_before_anything_is_searched(self, left: Callable[[int], Rehearsal], calls: int) -> None:
+        stage = left(calls)
+        state = stage.source()
+        assert (state.name, state.is_completed()) == ("Stopped", False)
+        assert "sourcing stops" in state.message
+        assert stage.calls("cj", "GET /product/listV2") == 0
+        assert stage.lots() == []
+        (incident,) = stage.incidents("quota:")
+        assert incident.severity == "CRITICAL"
+        assert any("sourcing" in post.text.lower() for post in stage.sink.posts)
+
+    def test_an_unknown_quota_warns_and_goes_on(self, stage: Rehearsal) -> None:
+        stage.world.faults.plan(Fault("cj", "GET /setting/get", "500_before", times=9))
+        assert stage.source().is_completed()
+        (incident,) = stage.incidents("quota:")
+        assert (incident.key, incident.severity) == ("quota:unknown", "WARNING")
+
+    def test_an_account_that_tells_nothing_is_held_to_our_own_count(self, stage: Rehearsal) -> None:
+        stage.cj.options.quota = "silent"
+        assert stage.source().is_completed()
+        with stage.record.read() as session:
+            told = {one.endpoint: one for one in cj_calls.allowances(session)}
+        assert told["/product/listV2"].regime == "own count"
+        assert told["/product/listV2"].allowed == 999
+
+
+def test_zero_lots_is_no_success(stage: Rehearsal) -> None:
+    state = stage.source("a word nobody sells by", products=2)
+    assert state.is_failed()
+    assert "zero lots" in state.message
+    assert stage.house.sales == {}
+    (incident,) = stage.incidents("sourcing:")
+    assert (incident.severity, incident.title) == ("MEDIUM", "Sourcing listed nothing")
+    assert stage.source().is_completed()
+    assert stage.incidents("sourcing:") == []
+
+
+def test_at_most_two_calls_a_listed_product_and_two_a_run(stage: Rehearsal) -> None:
+    state = stage.source(products=5)
+    made = [call for call in stage.world.calls if call.vendor == "cj" and "authentication" not in call.operation]
+    lots = len(state.result().lots)
+    assert len(made) <= 2 * lots + 2, [call.operation for call in made]
