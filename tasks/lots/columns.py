@@ -16,6 +16,9 @@ class Cents(TypeDecorator[int]):
     impl = BigInteger
     cache_ok = True
 
+    def __init__(self) -> None:  # without options SQLAlchemy need not look for them at every statement
+        super().__init__()
+
     def process_bind_param(self, value: Any, dialect: Dialect) -> int | None:
         """Let ints pass, and nothing else: a bool or a float here is a mistake about money."""
         if value is not None and type(value) is not int:
@@ -28,6 +31,9 @@ class UtcTime(TypeDecorator[datetime]):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def __init__(self) -> None:
+        super().__init__()
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Turn any aware time to UTC (SQLite keeps no zone, and compares texts)."""
