@@ -21,6 +21,7 @@ from tasks.lots.models import History, Invoice, Lot
 from tasks.lots.records import Effect, Incident, OutboxMessage
 from tasks.lots.states import FINAL, LotStatus
 from tasks.settings import Settings
+from tests.simulation.courier import Courier
 from tests.simulation.lines import Exchange, HttpxLine, ResendLine, StripeLine
 
 BEGINNING = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -54,6 +55,7 @@ class Rehearsal:
         self.exchange = Exchange(self.world, self.advance)
         self.record, self.settings = record, settings
         self.desk = self.open_desk()
+        self.courier: Courier | None = None
         for name in ("rex", "rita"):  # somebody to bid against
             self.person(name)
 
@@ -72,7 +74,11 @@ class Rehearsal:
         with retrying.inline(), clock.held_by(self.clock.now, self.advance), working_at(self.desk):
             with self.record.write() as session:
                 stamp.confirm(session, mode=str(self.settings.mode))
-            yield self
+            try:
+                yield self
+            finally:
+                if self.courier:
+                    self.courier.close()
 
     # the outside
 
@@ -109,11 +115,17 @@ class Rehearsal:
 
     def advance(self, seconds: float) -> None:
         """Let time pass; what falls due happens in its own moment."""
+        self._deliver()
         end = self.clock.at + timedelta(seconds=seconds)
         while (due := self.world.next_due()) is not None and due <= end:
             self.clock.at = max(due, self.clock.at)
             self.world.run_due()
+            self._deliver()
         self.clock.at = max(end, self.clock.at)
+
+    def _deliver(self) -> None:
+        if self.courier and self.world.deliveries:
+            self.courier.deliver()
 
     # the work
 
@@ -129,7 +141,15 @@ class Rehearsal:
         """One processing cycle; the flow's final state."""
         from flows.processing import processing
 
+        self._deliver()
         return processing.fn(sale_id)
+
+    def listen(self, mode: str = "normal") -> Courier:
+        """Let the vendors' webhooks reach the receiver from now on."""
+        self.courier = Courier(self.world, self.record, self.settings)
+        self.world.webhook_mode = mode
+        self.courier.register(self.desk)
+        return self.courier
 
     def cycles(self, number: int, apart: float = CYCLE_SECONDS) -> None:
         """Some cycles, with time between them."""
