@@ -23,6 +23,7 @@ from tasks.lots.states import FINAL, LotStatus
 from tasks.settings import Settings
 from tests.simulation.courier import Courier
 from tests.simulation.lines import Exchange, HttpxLine, ResendLine, StripeLine
+from tests.simulation.stocking import stock_up
 
 BEGINNING = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 BASE_URL = "http://127.0.0.1:1"
@@ -166,6 +167,10 @@ class Rehearsal:
         assert state.is_completed(), state.message
         self.advance(27 * HOUR)
         return [lot.id for lot in self.lots() if lot.keyword == keyword]
+
+    def stock_up(self, lot_id: int, number: int) -> list[int]:
+        """Make a lot one of so many alike."""
+        return stock_up(self.world, self.record, lot_id, number)
 
     def until_quiet(self, most: int = 400, apart: float = HOUR) -> int:
         """Cycles until every lot is at an end and nothing waits; how many it took."""
