@@ -112,6 +112,7 @@ def _adopt_payment(session: Session, lot: Lot, order: Order) -> None:
 
 def _cancelled(session: Session, lot: Lot, order: Order) -> bool:
     """CJ, or a person there, cancelled the order: never made again; the buyer gets the money back."""
+    incidents.over(session, f"pay:lot:{lot.id}")
     if lot.refund_status is None:
         lot.refund_status = "PLANNED"
         hold(session, lot.id, "cancelled at CJ", "the order was cancelled at CJ: the buyer gets the money back")

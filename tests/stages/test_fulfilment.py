@@ -72,6 +72,29 @@ class TestThePayCallLies:
         assert incident.severity == "CRITICAL"
 
 
+def test_goods_that_are_gone_when_they_are_paid_are_a_persons_whose_cancellation_is_adopted(stage: Rehearsal) -> None:
+    """CJ deletes no confirmed order by its API: a person cancels it there, and the buyer gets the money back."""
+    lot = sold(stage)
+
+    def sell_out(label: str) -> None:
+        if label == f"cj {CONFIRM}":
+            for country in ("CN", "US"):
+                stage.cj.set_stock(stage.lot(lot).cj_vid, country, 0)
+
+    stage.exchange.before = sell_out
+    stage.cycles(6)
+    assert stage.calls("cj", PAY) == 2
+    (incident,) = stage.incidents("pay:")
+    assert "by hand" in incident.text
+    stage.cj.cancel_order(stage.lot(lot).cj_order_number)
+    stage.cycles(12)
+    assert stage.life(lot)[5:] == ["CJ_ORDERED", "CANCELLED"]
+    assert stage.lot(lot).refund_status == "SUCCEEDED"
+    assert stage.calls("cj", PAY) == 2
+    assert stage.incidents("pay:") == []
+    assert paid_at_cj(stage) == 0
+
+
 def test_a_short_balance_holds_the_order_tells_a_person_and_pays_after_the_top_up(stage: Rehearsal) -> None:
     """B4."""
     lot = sold(stage)
