@@ -76,8 +76,8 @@ def apply(session: Session, lot_id: int, order: Order) -> bool:
         return False
     if order.status is OrderStatus.CANCELLED:
         return _cancelled(session, lot, order)
-    if order.status.is_unpaid:
-        return False
+    if not order.status.is_paid:
+        return False  # an unknown word moves nothing: what it means is for a person
     lot.tracking_number = order.tracking_number or lot.tracking_number
     lot.tracking_url = order.tracking_url or lot.tracking_url
     session.flush()

@@ -218,6 +218,8 @@ def confirm_order(desk: Desk, lot_id: int) -> str:
         order = desk.cj.order(attempt.request["order_id"])
         if order is None or order.status in (vendor.OrderStatus.CREATED, vendor.OrderStatus.IN_CART):
             return None
+        if order.status in (vendor.OrderStatus.CANCELLED, vendor.OrderStatus.UNKNOWN):
+            raise ServiceUnavailable("CJ", "getOrderDetail", f"the order to be confirmed is {order.raw_status}")
         return Answer(order.order_id, {})
 
     def act(attempt: Attempt) -> Answer:
@@ -245,7 +247,11 @@ def pay_order(desk: Desk, lot_id: int) -> str:
         order = desk.cj.order(attempt.request["order_id"])
         if order is None:
             raise ServiceUnavailable("CJ", "getOrderDetail", "the order to be paid is not shown")
-        return None if order.status.is_unpaid else _answer(order)
+        if order.status.is_unpaid:
+            return None
+        if not order.status.is_paid:  # cancelled there: tracking adopts that, and refunds the buyer
+            raise ServiceUnavailable("CJ", "getOrderDetail", f"the order to be paid is {order.raw_status}")
+        return _answer(order)
 
     def act(attempt: Attempt) -> Answer:
         order_id = attempt.request["order_id"]
@@ -255,8 +261,8 @@ def pay_order(desk: Desk, lot_id: int) -> str:
             # Its word is no proof that the balance did not move: the next look decides.
             raise ServiceUnavailable("CJ", "payBalance", error.message, status=error.status, code=error.code) from error
         order = desk.cj.orders([order_id])
-        if not order or order[0].status.is_unpaid:
-            raise ServiceUnavailable("CJ", "payBalance", "it answered well, but the order reads unpaid")
+        if not order or not order[0].status.is_paid:
+            raise ServiceUnavailable("CJ", "payBalance", "it answered well, but the order does not read paid")
         return _answer(order[0])
 
     def record(session: Session, attempt: Attempt, answer: Answer) -> None:

@@ -103,8 +103,8 @@ class OrderStatus(StrEnum):
 
     @property
     def is_paid(self) -> bool:
-        """Paid, as far as anyone may assume: an unknown word is never paid again."""
-        return not self.is_unpaid and self is not OrderStatus.CANCELLED
+        """Money has moved for it. A cancelled order and an unknown word are neither paid nor unpaid."""
+        return not self.is_unpaid and self not in (OrderStatus.CANCELLED, OrderStatus.UNKNOWN)
 
 
 class Order(Model):
