@@ -6,8 +6,10 @@ is refused with 400 or 401, and a database that is away with 503, so that the ve
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -18,11 +20,12 @@ from tasks.clients.basta import webhooks as basta
 from tasks.clients.cj import webhooks as cj
 from tasks.clients.cj.tokens import TokenFile
 from tasks.clients.stripe import webhooks as stripe
-from tasks.lots import inbox
+from tasks.lots import inbox, leases
 from tasks.lots.clock import now
 from tasks.lots.engine import Record
 from tasks.settings import Settings
 
+BEAT_SECONDS = 30.0
 LARGEST_BODY = 1024 * 1024
 _logger = logging.getLogger("dropship.webhooks")
 
@@ -37,7 +40,16 @@ class Refused(Exception):
 
 def receiver(settings: Settings, record: Record) -> FastAPI:
     """The application."""
-    app = FastAPI(title="Dropship auctions: webhooks", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @asynccontextmanager
+    async def beating(_: FastAPI) -> AsyncIterator[None]:
+        heart = asyncio.create_task(_beat(record))
+        yield
+        heart.cancel()
+
+    app = FastAPI(
+        title="Dropship auctions: webhooks", docs_url=None, redoc_url=None, openapi_url=None, lifespan=beating
+    )
     readers: dict[str, Callable[[bytes, Request], tuple[str, str, dict[str, Any]]]] = {
         "stripe": lambda raw, request: _stripe(settings, raw, request),
         "basta": lambda raw, request: _basta(settings, raw, request),
@@ -70,6 +82,16 @@ def receiver(settings: Settings, record: Record) -> FastAPI:
     for source in readers:
         app.add_api_route(f"/webhooks/{source}", endpoint(source), methods=["POST"])
     return app
+
+
+async def _beat(record: Record) -> None:
+    """Tell the record that we live; a database that is away is the next beat's."""
+    while True:
+        try:
+            await run_in_threadpool(leases.beat, record, leases.RECEIVER)
+        except SQLAlchemyError:
+            _logger.exception("the receiver could not write that it lives")
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 async def _body(request: Request) -> bytes:

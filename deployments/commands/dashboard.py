@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from tasks.lots import approvals, cj_calls, incidents, pauses
 from tasks.lots.clock import now
+from tasks.lots.leases import RECEIVER
 from tasks.lots.models import Invoice, Lot
 from tasks.lots.records import FlowLease
 from tasks.lots.states import LotStatus
@@ -21,6 +22,7 @@ from tasks.rules.thresholds import STATUS_PAGE_HOURS, quota_verdict
 from tasks.settings import Settings
 
 SHOWN = 30
+BEATS_MISSED = timedelta(minutes=2)
 FAILED = (LotStatus.PAYMENT_FAILED, LotStatus.CJ_OUT_OF_STOCK, LotStatus.CJ_PRICE_CHANGED)
 NEXT = {
     "PAYMENT_FAILED": "the buyer pays, or the card is tried again; voided at the deadline",
@@ -87,7 +89,8 @@ def view(session: Session, settings: Settings, sale_id: str | None = None) -> di
             }
             for one in cj_calls.allowances(session)
         ],
-        "flows": {lease.flow: _flow(lease) for lease in session.scalars(select(FlowLease))},
+        "flows": {lease.flow: _flow(lease) for lease in session.scalars(select(FlowLease)) if lease.flow != RECEIVER},
+        "receiver": _receiver(session),
         "pauses": [{"scope": one.scope, "since": one.since.isoformat()} for one in pauses.current(session)],
         "approvals": [{"id": one.id, "question": one.question} for one in approvals.open_ones(session)],
         "incidents": [
@@ -127,6 +130,14 @@ def _failed_invoices(session: Session) -> list[dict[str, Any]]:
     ]
 
 
+def _receiver(session: Session) -> dict[str, Any]:
+    """When the webhook receiver was last alive, and whether it is."""
+    row = session.get(FlowLease, RECEIVER)
+    seen = row.finished_at if row else None
+    alive = seen is not None and now() - seen < BEATS_MISSED
+    return {"alive": alive, "seen_at": seen.isoformat() if seen else None}
+
+
 def _flow(lease: FlowLease) -> dict[str, Any]:
     return {
         "running": lease.runner if lease.owner and lease.until and lease.until > now() else None,
@@ -145,6 +156,7 @@ def show(console: Console, page: dict[str, Any]) -> None:
         console.print(f"{flow}: {'running as ' + run['running'] if run['running'] else 'last finished ' + last}")
     if "processing" not in page["flows"]:
         console.print("processing: never ran here")
+    _show_life(console, page)
     counts: dict[str, int] = {}
     for lot in page["lots"]:
         counts[lot["status"]] = counts.get(lot["status"], 0) + 1
@@ -163,6 +175,26 @@ def show(console: Console, page: dict[str, Any]) -> None:
         console.print(f"[yellow]Waiting for a yes or no:[/] {question['question']}")
     _show_money(console, page["money"])
     _show_quota(console, page["quota"])
+
+
+def _show_life(console: Console, page: dict[str, Any]) -> None:
+    """Who will run next, and whether the vendors' webhooks reach us."""
+    plan = page.get("schedule") or {"server": "none", "next": {}}
+    if plan["server"] == "none":
+        console.print("next runs: none are scheduled, as PREFECT_API_URL is not set")
+    elif plan["server"] == "away":
+        console.print("[red]next runs: the Prefect server does not answer[/]")
+    elif not plan["next"]:
+        console.print("[yellow]next runs: none are scheduled: type pipeline setup[/]")
+    for name, when in sorted(plan["next"].items()):
+        told = when if when == "paused" else f"{when[:16].replace('T', ' ')} UTC"
+        console.print(f"next {name}: {told}", highlight=False)
+    receiver = page["receiver"]
+    if receiver["alive"]:
+        console.print("webhooks: the receiver is up")
+    else:
+        seen = f"last seen {receiver['seen_at'][:16].replace('T', ' ')} UTC" if receiver["seen_at"] else "never seen"
+        console.print(f"webhooks: no receiver ({seen}); polling alone finds everything, later")
 
 
 def _show_lots(console: Console, page: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deployments.commands import dashboard
+from deployments.commands import dashboard, schedule
 from deployments.commands.options import Json, MaybeSaleId
 from tasks.desk import prepare
 from tasks.lots import pauses
@@ -29,6 +29,7 @@ def status(sale_id: MaybeSaleId = None, as_json: Json = False) -> int:
     settings = Settings.load()
     with prepare(settings).read() as session:
         view = dashboard.view(session, settings, sale_id)
+    view["schedule"] = schedule.upcoming(settings)
     unknown = sale_id is not None and not view["lots"]
     if as_json:
         typer.echo(json.dumps(view, default=str))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from deployments.commands.options import Keyword, MaxCost, MaxProducts, MaybeSaleId, PollInterval, Publish, SaleId
+from deployments.commands.progress import sourcing_shown
 from tasks.settings import Settings
 
 
@@ -30,9 +31,11 @@ def source(
     if not dry_run:
         _may_begin(keyword, max_cost, max_products, publish)
     from flows.sourcing import sourcing
+    from tasks.desk import prepare
 
-    return _end(
-        _flow(
+    settings = _ready()
+    with sourcing_shown(prepare(settings), max_products, settings.cj_min_interval_seconds):
+        state = _flow(
             sourcing,
             keyword=keyword,
             max_cost=max_cost,
@@ -40,7 +43,7 @@ def source(
             publish=publish,
             dry_run=dry_run,
         )
-    )
+    return _end(state)
 
 
 def publish(sale_id: SaleId) -> int:

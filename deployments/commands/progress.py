@@ -1,0 +1,70 @@
+"""A bar on long work that calls CJ: how far it is, and how long it takes at CJ's pace."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+from rich.text import Text
+from sqlalchemy import func, select
+
+from tasks.lots.engine import Record
+from tasks.lots.records import CjEndpoint
+
+EVERY_SECONDS = 0.25
+#: What a run may cost at most: two calls a product, the search and the quota.
+CALLS_PER_PRODUCT, CALLS_PER_RUN = 2, 2
+
+
+def expected_calls(products: int) -> int:
+    """Calls of CJ that a sourcing run for so many products makes."""
+    return CALLS_PER_PRODUCT * products + CALLS_PER_RUN
+
+
+def time_left(done: int, expected: int, interval_seconds: float) -> str:
+    """In words: what is left of the calls, at CJ's pace."""
+    left = max(expected - done, 0) * interval_seconds
+    return "nearly done" if left <= 0 else f"about {left:.0f} s left" if left >= 1 else "a moment left"
+
+
+class _Left(ProgressColumn):
+    def __init__(self, interval_seconds: float) -> None:
+        super().__init__()
+        self._interval = interval_seconds
+
+    def render(self, task: Any) -> Text:
+        return Text(time_left(int(task.completed), int(task.total or 0), self._interval))
+
+
+def _made(record: Record) -> int:
+    with record.read() as session:
+        return int(session.execute(select(func.coalesce(func.sum(CjEndpoint.calls), 0))).scalar_one())
+
+
+@contextmanager
+def sourcing_shown(record: Record, products: int, interval_seconds: float) -> Iterator[None]:
+    """Show a bar on the terminal while the work inside calls CJ; nothing where nobody looks."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    before, ended = _made(record), threading.Event()
+    columns = (TextColumn("calls of CJ"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, _Left(interval_seconds), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=expected_calls(products))
+
+        def look() -> None:
+            while not ended.wait(EVERY_SECONDS):
+                bar.update(task, completed=min(_made(record) - before, expected_calls(products)))
+
+        watcher = threading.Thread(target=look, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()

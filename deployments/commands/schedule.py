@@ -1,0 +1,41 @@
+"""What the Prefect server has planned, asked over REST: the status page imports no Prefect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from tasks.settings import Settings
+
+DEADLINE_SECONDS = 2.0
+
+
+def upcoming(settings: Settings) -> dict[str, Any]:
+    """The next run of each scheduled deployment: {"server": "none" | "away" | "ok", "next": {deployment: time}}."""
+    if settings.prefect_api_url is None:
+        return {"server": "none", "next": {}}
+    secret = settings.prefect_api_auth_string
+    user, _, password = secret.get_secret_value().partition(":") if secret else ("", "", "")
+    auth = (user, password) if secret else None
+    try:
+        with httpx.Client(base_url=settings.prefect_api_url, timeout=DEADLINE_SECONDS, auth=auth) as http:
+            deployments = _ask(http, "/deployments/filter", {"limit": 100})
+            scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}, "limit": 100}
+            runs = _ask(http, "/flow_runs/filter", {**scheduled, "sort": "EXPECTED_START_TIME_ASC"})
+    except (httpx.HTTPError, ValueError):
+        return {"server": "away", "next": {}}
+    names = {one["id"]: f"{one['entrypoint'].rsplit('.', 1)[-1]}/{one['name']}" for one in deployments}
+    paused = {names[one["id"]]: "paused" for one in deployments if one.get("paused")}
+    times: dict[str, str] = {}
+    for run in runs:
+        if name := names.get(run.get("deployment_id")):
+            times.setdefault(name, run["expected_start_time"])
+    return {"server": "ok", "next": {**times, **paused}}
+
+
+def _ask(http: httpx.Client, path: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = http.post(path, json=asked)
+    answer.raise_for_status()
+    found: list[dict[str, Any]] = answer.json()
+    return found

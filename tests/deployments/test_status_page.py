@@ -1,0 +1,95 @@
+"""The morning page: who runs next, whether webhooks reach us, and how long sourcing takes."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from rich.console import Console
+
+from deployments.commands import dashboard, schedule
+from deployments.commands.progress import expected_calls, time_left
+from tasks.lots import leases
+from tasks.lots.engine import Record
+from tasks.settings import Settings
+from tests.conftest import HeldClock
+
+SERVER = "http://127.0.0.1:4200/api"
+
+
+def page(record: Record, plan: dict[str, Any] | None = None) -> str:
+    settings = Settings(STRIPE_SECRET_KEY="sk_test_x")
+    with record.read() as session:
+        view = dashboard.view(session, settings)
+    if plan:
+        view["schedule"] = plan
+    out = io.StringIO()
+    dashboard.show(Console(file=out, width=160), view)
+    return out.getvalue()
+
+
+def test_the_receiver_is_up_while_it_beats_and_missed_when_it_does_not(
+    sqlite_record: Record, held_clock: HeldClock
+) -> None:
+    assert "no receiver (never seen)" in page(sqlite_record)
+    leases.beat(sqlite_record, leases.RECEIVER)
+    assert "the receiver is up" in page(sqlite_record)
+    held_clock.advance(300)
+    assert "no receiver (last seen 2026-11-23 12:00 UTC)" in page(sqlite_record)
+
+
+@pytest.mark.parametrize(
+    ("plan", "says"),
+    [
+        pytest.param({"server": "none", "next": {}}, "PREFECT_API_URL is not set", id="no server"),
+        pytest.param({"server": "away", "next": {}}, "does not answer", id="away"),
+        pytest.param({"server": "ok", "next": {}}, "type pipeline setup", id="nothing scheduled"),
+        pytest.param(
+            {"server": "ok", "next": {"sourcing/daily": "2026-11-24T08:00:00Z"}},
+            "next sourcing/daily: 2026-11-24 08:00 UTC",
+            id="scheduled",
+        ),
+        pytest.param(
+            {"server": "ok", "next": {"sourcing/daily": "paused"}}, "next sourcing/daily: paused", id="paused"
+        ),
+    ],
+)
+def test_the_next_runs_are_shown_or_why_there_are_none(sqlite_record: Record, plan: dict[str, Any], says: str) -> None:
+    assert says in page(sqlite_record, plan)
+
+
+@respx.mock
+def test_the_server_is_asked_for_the_next_run_of_each_deployment() -> None:
+    deployments = [
+        {"id": "d1", "name": "daily", "entrypoint": "flows.sourcing.sourcing", "paused": False},
+        {"id": "d2", "name": "every-10-minutes", "entrypoint": "flows.processing.processing", "paused": True},
+    ]
+    runs = [
+        {"deployment_id": "d1", "expected_start_time": "2026-11-24T08:00:00Z"},
+        {"deployment_id": "d1", "expected_start_time": "2026-11-25T08:00:00Z"},
+    ]
+    respx.post(f"{SERVER}/deployments/filter").mock(httpx.Response(200, json=deployments))
+    respx.post(f"{SERVER}/flow_runs/filter").mock(httpx.Response(200, json=runs))
+    told = schedule.upcoming(Settings(PREFECT_API_URL=SERVER))
+    assert told == {
+        "server": "ok",
+        "next": {"sourcing/daily": "2026-11-24T08:00:00Z", "processing/every-10-minutes": "paused"},
+    }
+    assert schedule.upcoming(Settings()) == {"server": "none", "next": {}}
+
+
+@respx.mock
+def test_a_server_that_fails_is_away() -> None:
+    respx.post(f"{SERVER}/deployments/filter").mock(httpx.Response(500))
+    assert schedule.upcoming(Settings(PREFECT_API_URL=SERVER))["server"] == "away"
+
+
+def test_the_time_left_is_the_calls_left_at_cjs_pace() -> None:
+    assert expected_calls(5) == 12
+    assert time_left(0, 12, 1.2) == "about 14 s left"
+    assert time_left(11, 12, 1.2) == "about 1 s left"
+    assert time_left(11, 12, 0.3) == "a moment left"
+    assert time_left(12, 12, 1.2) == "nearly done"
