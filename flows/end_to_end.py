@@ -29,10 +29,10 @@ def end_to_end(
 
     Args:
         keyword: What to search CJ for.
-        max_cost: The most a product may cost landed, in dollars.
-        max_products: How many products become lots, 5 at most.
+        max_cost: The most a product may cost landed, in dollars: more than 0, at most 10,000.
+        max_products: How many products become lots: 1 to 5.
         publish: Publish the sale, so that there is something to follow.
-        poll_interval_s: Seconds between two polls of the sale.
+        poll_interval_s: Seconds between two polls of the sale: 1 to 3,600.
     """
     source: Any = sourcing  # Prefect's overloads do not know that a sync flow gives its state at once
     state = source(keyword, max_cost, max_products, publish, return_state=True)

@@ -29,7 +29,7 @@ def monitoring(sale_id: str, poll_interval_s: Seconds = 30, until: Literal["paid
 
     Args:
         sale_id: Basta's id of the sale.
-        poll_interval_s: Seconds between two polls.
+        poll_interval_s: Seconds between two polls: 1 to 3,600.
         until: "paid" ends when every lot is CJ_PAID or at an end; "delivered" waits for the parcels.
     """
     logger = run_logger()

@@ -56,8 +56,9 @@ def sourcing(
 
     Args:
         keyword: What to search CJ for; none takes the next word of the rotation.
-        max_cost: The most a product may cost landed (goods and freight), in dollars; above $50 a person is asked.
-        max_products: How many products become lots, 5 at most.
+        max_cost: The most a product may cost landed (goods and freight), in dollars: more than 0, at most 10,000,
+            and above $50 a person is asked first.
+        max_products: How many products become lots: 1 to 5.
         publish: Publish the sale at once, so that bidders see it.
         dry_run: Search and price only: nothing is written and nothing is listed.
     """

@@ -44,7 +44,7 @@ def sales_to_read(sale_id: str | None = None) -> list[int]:
         return [sale.id for sale in sales]
 
 
-@task(task_run_name="close sale {sale_row_id}", tags=["basta"], **READING)
+@task(task_run_name="close sale {sale_row_id}", **READING)
 def close_sale(sale_row_id: int) -> str:
     """Read one sale's lots at Basta, and move ours to what they became."""
     return read_sale(desk(), sale_row_id)

@@ -70,7 +70,7 @@ def invoices_due(sale_id: str | None = None) -> list[int]:
     return sorted(due | set(told))
 
 
-@task(task_run_name="collect invoice {invoice_id}", tags=["stripe", "money"], **ACTING)
+@task(task_run_name="collect invoice {invoice_id}", **ACTING)
 def collect(invoice_id: int) -> str:
     """Read one invoice at Stripe, and do what its age asks for. Running it again charges nothing twice."""
     return look_after(desk(), invoice_id)

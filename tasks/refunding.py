@@ -45,7 +45,7 @@ def lots_to_refund(sale_id: str | None = None) -> list[int]:
         return [lot.id for lot in lots]
 
 
-@task(task_run_name="refund {lot_id}", tags=["stripe", "money"], **ACTING)
+@task(task_run_name="refund {lot_id}", **ACTING)
 def refund_lot(lot_id: int) -> str:
     """Give one lot's own share back, or follow a refund on its way. Running it again refunds nothing twice."""
     return refund(desk(), lot_id)

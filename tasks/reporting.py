@@ -151,12 +151,12 @@ def show_products(chosen: Sequence[dict[str, Any]]) -> None:
     """What was chosen, with its pictures, as an artifact of the run."""
     if not flow_run.id:
         return
-    rows = ["| picture | product | goods | freight | landed | from |", "|---|---|---|---|---|---|"]
+    rows = ["| product | goods | freight | landed | from | picture |", "|---|---|---|---|---|---|"]
     for product in chosen:
         picture = f"![picture]({product['image_urls'][0]})" if product["image_urls"] else ""
         title = str(product["title"]).replace("|", "/")
         rows.append(
-            f"| {picture} | {title} | {dollars(product['goods_cents'])} | {dollars(product['freight_cents'])} "
-            f"| {dollars(product['landed_cents'])} | {product['from_country']} |"
+            f"| {title} | {dollars(product['goods_cents'])} | {dollars(product['freight_cents'])} "
+            f"| {dollars(product['landed_cents'])} | {product['from_country']} | {picture} |"
         )
     create_markdown_artifact("\n".join(rows), key="products", description="The products that became lots")

@@ -42,7 +42,7 @@ def _is_due(lot: Lot, base: timedelta) -> bool:
     return lot.cj_polled_at is None or now() - lot.cj_polled_at >= parcel_poll_after(age, base)
 
 
-@task(task_run_name="follow parcels", tags=["cj"], **READING)
+@task(task_run_name="follow parcels", **READING)
 def poll_parcels(lot_ids: list[int]) -> str:
     """Read up to a hundred orders in one call, and bring their lots up to them."""
     return poll(desk(), lot_ids)

@@ -77,7 +77,10 @@ def _environment(sandbox_url: str, server_url: str, home: Path, interval: float)
         "PREFECT_API_URL": f"{server_url}/api",
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
-        "PREFECT_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_LEVEL": "INFO",  # for the pages of the runs; the terminal is ours
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "dropship",
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_API_URL": f"{server_url}/api",
         "PREFECT_CLI_PROMPT": "false",

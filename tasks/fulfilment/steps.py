@@ -67,25 +67,25 @@ def orders_to_pay(sale_id: str | None = None) -> list[int]:
         return [lot.id for lot in _lots(session, LotStatus.CJ_ORDERED, sale_id)]
 
 
-@task(task_run_name="order lot {lot_id}", tags=["cj"], **ACTING)
+@task(task_run_name="order lot {lot_id}", **ACTING)
 def order_goods(lot_id: int) -> str:
     """Check a paid lot and create its order at CJ, unpaid. Running it again finds the same order."""
     return ordering.order_goods(desk(), lot_id)
 
 
-@task(task_run_name="compare orders", tags=["cj"], **READING)
+@task(task_run_name="compare orders", **READING)
 def compare_orders(lot_ids: list[int]) -> str:
     """Read created orders, and accept or delete each by what CJ asks for it."""
     return ordering.compare_orders(desk(), lot_ids)
 
 
-@task(task_run_name="confirm lot {lot_id}", tags=["cj"], **ACTING)
+@task(task_run_name="confirm lot {lot_id}", **ACTING)
 def confirm_order(lot_id: int) -> str:
     """Confirm an accepted order at CJ."""
     return ordering.confirm_order(desk(), lot_id)
 
 
-@task(task_run_name="pay lot {lot_id}", tags=["cj", "money"], **ACTING)
+@task(task_run_name="pay lot {lot_id}", **ACTING)
 def pay_order(lot_id: int) -> str:
     """Pay a confirmed order from CJ's balance. Running it again reads the order first."""
     return ordering.pay_order(desk(), lot_id)

@@ -28,7 +28,7 @@ def balance_due(sale_id: str | None = None) -> list[str]:
         return ["cj"] if _unpaid_orders(session, sale_id) else []
 
 
-@task(name="check balance", task_run_name="check CJ's balance", tags=["cj"], **READING)
+@task(name="check balance", task_run_name="check CJ's balance", **READING)
 def check_balance(_vendor: str = "cj") -> str:
     """Read CJ's balance, and hold the orders that it does not cover, the newest first."""
     at = desk()

@@ -27,7 +27,7 @@ def quota_due() -> list[str]:
     return [] if row and row.last_called_at and now() - row.last_called_at < READ_EVERY else ["cj"]
 
 
-@task(name="read quota", task_run_name="read CJ's quota", tags=["cj"], **READING)
+@task(name="read quota", task_run_name="read CJ's quota", **READING)
 def read_quota(_vendor: str = "cj") -> str:
     """Ask CJ what it still allows, and say so where it is little."""
     return refresh(desk())

@@ -24,7 +24,7 @@ def invoices_to_send(sale_id: str | None = None) -> list[int]:
         return [invoice.id for invoice in session.scalars(query)]
 
 
-@task(task_run_name="invoice {invoice_id}", tags=["stripe", "basta", "money"], **ACTING)
+@task(task_run_name="invoice {invoice_id}", **ACTING)
 def send_invoice(invoice_id: int) -> str:
     """Build, finalize and charge one invoice. Running it again finds the same one."""
     return sending.send(desk(), invoice_id)

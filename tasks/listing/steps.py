@@ -11,25 +11,25 @@ from tasks.lots.models import Sale
 from tasks.retrying import ACTING, run_logger, task
 
 
-@task(task_run_name="sale of run {run_id}", tags=["basta"], **ACTING)
+@task(task_run_name="sale of run {run_id}", **ACTING)
 def make_sale(run_id: int) -> int:
     """Make a run's sale at Basta, unpublished. Running it again finds the same."""
     return making.make_sale(desk(), run_id)
 
 
-@task(task_run_name="list lot {lot_id}", tags=["basta"], **ACTING)
+@task(task_run_name="list lot {lot_id}", **ACTING)
 def list_lot(lot_id: int) -> str:
     """Put one lot into its sale. Running it again finds the same item."""
     return making.list_lot(desk(), lot_id)
 
 
-@task(task_run_name="pictures of lot {lot_id}", tags=["basta"], **ACTING)
+@task(task_run_name="pictures of lot {lot_id}", **ACTING)
 def put_pictures(lot_id: int) -> int:
     """Upload a lot's pictures; how many are up. Running it again uploads none twice."""
     return pictures.put_pictures(desk(), lot_id, run_logger())
 
 
-@task(task_run_name="publish sale {sale_row}", tags=["basta"], **ACTING)
+@task(task_run_name="publish sale {sale_row}", **ACTING)
 def publish_sale(sale_row: int) -> Published:
     """Publish a sale once it is sound. Running it again finds it published."""
     return publishing.publish(desk(), sale_row, run_logger())

@@ -31,7 +31,7 @@ def mails_waiting() -> list[list[str]]:
     return [keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]
 
 
-@task(task_run_name="send mails", tags=["resend"], **ACTING)
+@task(task_run_name="send mails", **ACTING)
 def send_mail(keys: list[str]) -> str:
     """Send planned mails; those that did not go are tried by the next cycle."""
     sent = sum(send(key).ok for key in keys)

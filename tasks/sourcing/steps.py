@@ -21,24 +21,24 @@ PICTURES = 3
 TITLE_LENGTH, DESCRIPTION_LENGTH = 120, 4_000
 
 
-@task(task_run_name="search {keyword}", tags=["cj"], **cached(SEARCH_MINUTES))
+@task(task_run_name="search {keyword}", **cached(SEARCH_MINUTES))
 def _search(keyword: str, source: str) -> list[dict[str, Any]]:
     return [found.model_dump() for found in desk().cj.search(keyword).found]
 
 
-@task(task_run_name="product {pid}", tags=["cj"], **cached(PRODUCT_MINUTES))
+@task(task_run_name="product {pid}", **cached(PRODUCT_MINUTES))
 def _product(pid: str, source: str) -> dict[str, Any] | None:
     product = desk().cj.product(pid)
     return None if product is None else product.model_dump()
 
 
-@task(task_run_name="freight {vid} {from_country}", tags=["cj"], **cached(FREIGHT_MINUTES))
+@task(task_run_name="freight {vid} {from_country}", **cached(FREIGHT_MINUTES))
 def _freight(vid: str, from_country: str, to_country: str, source: str) -> list[dict[str, Any]]:
     ways = desk().cj.freight(from_country=from_country, to_country=to_country, vid=vid)
     return [way.model_dump() for way in ways]
 
 
-@task(task_run_name="Basta's fees", tags=["basta"], **cached(60))
+@task(task_run_name="Basta's fees", **cached(60))
 def _fees(source: str) -> list[dict[str, Any]] | None:
     fees = desk().basta.account_fees()
     return None if fees is None else [fee.model_dump() for fee in fees]

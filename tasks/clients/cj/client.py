@@ -39,6 +39,7 @@ BATCH = 100
 POINTS = {
     "/product/listV2": 50,
     "/product/query": 10,
+    "/product/stock/getInventoryByPid": 10,
     "/product/variant/queryByVid": 10,
     "/logistic/freightCalculate": 10,
 }
@@ -66,6 +67,7 @@ class Cj:
     ) -> None:
         self._http, self._api_key, self._base = http, api_key, base_url.rstrip("/")
         self._tokens, self._pace, self._seen = tokens, pace, seen
+        self._points: int | None = None  # as CJ last told them to this process
         self._sandbox_orders = sandbox_orders
 
     def open_id(self) -> str:
@@ -211,9 +213,15 @@ class Cj:
         answer = send(
             self._http, method, self._base + path, service=SERVICE, operation=operation, headers=headers, **options
         )
-        points = points_left(answer)
-        self._seen(Usage(endpoint=path, allowed=None if points is None else points // POINTS.get(path, 1)))
+        self._count(path, points_left(answer))
         return open_envelope(answer, operation)
+
+    def _count(self, path: str, points: int | None) -> None:
+        """Tell of the call. Not every answer tells the points: then the last known ones, less what this one cost."""
+        if points is None and self._points is not None:
+            points = max(self._points - POINTS.get(path, 0), 0)
+        self._points = points
+        self._seen(Usage(endpoint=path, allowed=None if points is None else points // POINTS.get(path, 1)))
 
 
 __all__ = ["Cj", "OrderNumberTaken"]
