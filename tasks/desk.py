@@ -7,6 +7,8 @@ effects which error means a no.
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,9 +69,12 @@ class Desk:
         self.settings = settings
         self.record = record
         self._lines = lines or Lines()
+        #: When this process called CJ, by its steady clock, just before each write: by this its pace is judged.
+        self.sent_to_cj: deque[float] = deque(maxlen=10_000)
 
     def _pace(self) -> None:
         cj_calls.wait_for_slot(self.record, self.settings.cj_min_interval_seconds)
+        self.sent_to_cj.append(time.monotonic())
 
     @cached_property
     def cj(self) -> Cj:
