@@ -28,7 +28,7 @@ class Control:
         what = request.path.strip("/")
         given: dict[str, Any] = request.json() if request.body else {}
         try:
-            return Reply.of(self._show(what) if request.method == "GET" else self._change(request.method, what, given))
+            return _plain(self._show(what) if request.method == "GET" else self._change(request.method, what, given))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return Reply.of({"error": f"{type(error).__name__}: {error}"}, 400)
 
@@ -84,6 +84,11 @@ class Control:
         owner = getattr(vendor, "house", vendor) if not hasattr(vendor, action) else vendor
         result = getattr(owner, action)(*given.get("args", ()), **given.get("kwargs", {}))
         return {"result": json.loads(json.dumps(result, default=str))}
+
+
+def _plain(shown: Any) -> Reply:
+    """JSON, with times as texts."""
+    return Reply.of(json.loads(json.dumps(shown, default=str, ensure_ascii=False)))
 
 
 def state(world: World) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -31,10 +32,9 @@ PATIENCE: dict[str, tuple[float, Callable[[int], bool]]] = {
     "stripe": (10.0, lambda status: 200 <= status < 300),
 }
 Scope = dict[str, Any]
-
-
-class DropLine(Exception):
-    """End the connection without an answer."""
+logger = logging.getLogger("sandbox")
+#: The newest rows of each table that the page shows.
+SHOWN = 30
 
 
 @lru_cache(maxsize=1)
@@ -56,7 +56,11 @@ class Server:
         if scope["type"] != "http":
             return
         request = await _read(scope, receive)
-        reply = await self._reply(request)
+        try:
+            reply = await self._reply(request)
+        except Exception:
+            logger.exception("the sandbox itself failed at %s %s", request.method, request.path)
+            raise
         if reply is None:
             scope["drop"]()
             return
@@ -81,11 +85,20 @@ class Server:
 
     def _show(self) -> Reply:
         vendors: dict[str, Any] = self.world.vendors
+        world = self.world
         html = _page().render(
-            state=state(self.world),
-            mails=vendors["resend"].mails,
-            alerts=vendors["alerts"].posts,
-            calls=self.world.calls,
+            now=world.clock.now(),
+            speed=world.clock.speed,
+            state=state(world),
+            cj_balance=vendors["cj"].purse.balance_cents,
+            mails=_newest(vendors["resend"].mails),
+            alerts=_newest(vendors["alerts"].posts),
+            webhooks=_newest(world.webhook_log),
+            waiting=len(world.deliveries),
+            planned=[one for one in world.faults.planned if one.seen < one.nth + one.times - 1],
+            calls=_newest(world.calls),
+            told=len(world.calls),
+            marked=sum(bool(call.fault) for call in world.calls),
         )
         return Reply(200, html.encode(), {"content-type": "text/html; charset=utf-8"})
 
@@ -110,10 +123,15 @@ class Server:
                 status = answer.status_code
             except httpx.HTTPError:
                 status = 0
+            delivery.tried.append(status)
             self.world.webhook_log.append((self.world.clock.now(), delivery.source, delivery.label, status))
             if status and good(status):
                 return
             await asyncio.sleep(0.5 * 2**turn)
+
+
+def _newest(rows: Sequence[Any]) -> list[Any]:
+    return list(reversed(rows[-SHOWN:]))
 
 
 async def _read(scope: Scope, receive: Callable[[], Awaitable[Any]]) -> Request:

@@ -111,6 +111,8 @@ class Basta:
             method = getattr(self._resolvers, info.field_name, None)
             if method is None:
                 raise GraphQLError(f"the sandbox does not know {info.field_name}")
+            if arguments.get("accountId") != self.options.account_id:
+                raise GraphQLError("permission denied: this key is of another account")
             return method(**arguments)
         value = source.get(info.field_name) if isinstance(source, dict) else getattr(source, info.field_name, None)
         return value(info, **arguments) if inspect.isfunction(value) else value

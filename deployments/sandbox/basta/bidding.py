@@ -8,6 +8,7 @@ from deployments.sandbox.basta.rows import Bid, Item, Sale
 from deployments.sandbox.world import World
 
 OPEN = ("ITEM_OPEN", "ITEM_CLOSING")
+TO_THE_RESERVE = "MAX_BID_BELOW_RESERVE_IS_MET"
 
 
 class BidRefused(Exception):
@@ -20,6 +21,9 @@ def place(world: World, sale: Sale, item: Item, user_id: str, amount: int, kind:
     Raises:
         BidRefused: with one of Basta's reasons.
     """
+    now = world.clock.now()
+    if item.status == "ITEM_PROCESSING" or (item.status in OPEN and item.end and now >= item.end):
+        raise BidRefused("ITEM_CLOSING_PERIOD_PASSED")
     if item.status not in OPEN:
         raise BidRefused("NOT_OPEN_FOR_BIDDING")
     ask = sale.next_ask(item)
@@ -37,8 +41,8 @@ def place(world: World, sale: Sale, item: Item, user_id: str, amount: int, kind:
         item.top_max = amount
         return item.bids[-1]
     bid = _fight(world, sale, item, user_id, amount, ceiling)
-    if item.status == "ITEM_CLOSING":
-        item.closing_end = world.clock.now() + timedelta(milliseconds=item.countdown_ms)
+    if item.closes and now >= item.closes:
+        item.closing_end = now + timedelta(milliseconds=item.countdown_ms)
     return bid
 
 
@@ -46,7 +50,7 @@ def _fight(world: World, sale: Sale, item: Item, user_id: str, amount: int, ceil
     """Set a new bid against the leader's ceiling: the engine bids the least needed for whoever has more."""
     ask = sale.next_ask(item)
     if item.leader is None:
-        return _take(world, item, user_id, ask if ceiling else amount, ceiling)
+        return _take(world, item, user_id, _lifted(sale, item, ask, ceiling) if ceiling else amount, ceiling)
     if item.top_max >= max(amount, ceiling):  # the earlier ceiling wins, equal ones too
         bid = _record(world, item, user_id, max(amount, ceiling), ceiling)
         after = max(amount, ceiling)
@@ -58,7 +62,13 @@ def _fight(world: World, sale: Sale, item: Item, user_id: str, amount: int, ceil
     beaten = max(item.top_max, item.current or 0)
     step = sale.step(beaten)
     needed = beaten // step * step + step
-    return _take(world, item, user_id, max(min(needed, ceiling), ask) if ceiling else amount, ceiling)
+    least = max(min(needed, ceiling), ask)
+    return _take(world, item, user_id, _lifted(sale, item, least, ceiling) if ceiling else amount, ceiling)
+
+
+def _lifted(sale: Sale, item: Item, least: int, ceiling: int) -> int:
+    """Where the sale is made so, a ceiling is used up to the reserve at once."""
+    return max(least, min(ceiling, item.reserve)) if sale.reserve_method == TO_THE_RESERVE else least
 
 
 def _take(world: World, item: Item, user_id: str, amount: int, ceiling: int) -> Bid:
@@ -67,6 +77,7 @@ def _take(world: World, item: Item, user_id: str, amount: int, ceiling: int) -> 
 
 
 def _record(world: World, item: Item, user_id: str, amount: int, ceiling: int) -> Bid:
-    bid = Bid(f"bid-{world.new_number()}", user_id, amount, ceiling, world.clock.now(), len(item.bids) + 1)
+    number = item.bids[-1].sequence + 1 if item.bids else 1
+    bid = Bid(f"bid-{world.new_number()}", user_id, amount, ceiling, world.clock.now(), number)
     item.bids.append(bid)
     return bid

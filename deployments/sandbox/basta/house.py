@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from deployments.sandbox.basta import bidding, hooks
-from deployments.sandbox.basta.rows import Item, Order, Sale
+from deployments.sandbox.basta import bidding, hooks, members
+from deployments.sandbox.basta.hooks import Sending
+from deployments.sandbox.basta.members import Member
+from deployments.sandbox.basta.rows import Item, Order, Registration, Sale
 from deployments.sandbox.world import World
 
 ROUNDS = 4
@@ -31,7 +33,7 @@ class BastaOptions:
 
 
 class House:
-    """Sales, orders, policies and subscriptions of one account."""
+    """Sales, orders, bidders, policies and subscriptions of one account."""
 
     def __init__(self, world: World, options: BastaOptions) -> None:
         self.world, self.options = world, options
@@ -39,7 +41,10 @@ class House:
         self.orders: dict[str, Order] = {}
         self.policies: list[dict[str, Any]] = []
         self.uploads: dict[str, tuple[Item, dict[str, Any]]] = {}
-        self.subscriptions: list[dict[str, str]] = []
+        self.members: dict[str, Member] = {}
+        self.registrations: dict[str, Registration] = {}
+        self.subscriptions: list[dict[str, Any]] = []
+        self.sendings: list[Sending] = []
         self.plans: list[dict[str, Any]] = []
 
     @property
@@ -80,6 +85,35 @@ class House:
     def _later(self, when: datetime, do: Callable[[], None], label: str) -> None:
         self.world.at(when + timedelta(seconds=self.options.status_lag_seconds), do, label)
 
+    def register(
+        self,
+        sale: Sale,
+        user_id: str,
+        status: str | None = None,
+        *,
+        kind: str = "ONLINE",
+        identifier: str | None = None,
+    ) -> Registration:
+        """Register a bidder. Where the sale has policies they decide, unless the caller says the status."""
+        results = members.policy_results(self, sale, user_id)
+        by_policy = "ACCEPTED" if results and all(one["passed"] for one in results) else "PENDING"
+        row = Registration(
+            id=f"reg-{self.world.new_number()}",
+            sale_id=sale.id,
+            user_id=user_id,
+            type=kind,
+            identifier=identifier,
+            status=status or by_policy,
+            created=self.world.clock.now(),
+            results=results,
+        )
+        self.registrations[row.id] = row
+        return row
+
+    def open_now(self, sale: Sale, item: Item) -> None:
+        """Open a lot before its time."""
+        self._open(sale, item)
+
     def _open(self, sale: Sale, item: Item) -> None:
         if item not in sale.items or item.status != "ITEM_NOT_OPEN":
             return
@@ -98,17 +132,30 @@ class House:
         if sale.status in ("PUBLISHED", "OPENED"):
             sale.status = "CLOSING"
             hooks.sale_changed(self, sale)
+        hooks.items_changed(self, sale, [item])
         end = item.end
         assert end is not None
         item.closing_end = end
-        self._later(end, lambda: self._close(sale, item), f"close {item.id}")
+        self._await_end(sale, item)
+
+    def _await_end(self, sale: Sale, item: Item) -> None:
+        """When the countdown is over a lot is processed for a moment, and closed; a late bid moves the end."""
+        end = item.end
+        assert end is not None
+
+        def over() -> None:
+            if item not in sale.items or item.status != "ITEM_CLOSING":
+                return
+            if item.end and item.end > self.world.clock.now():
+                self._await_end(sale, item)
+                return
+            item.status = "ITEM_PROCESSING"
+            self.world.after(self.options.status_lag_seconds, lambda: self._close(sale, item), f"close {item.id}")
+
+        self.world.at(end, over, f"end of {item.id}")
 
     def _close(self, sale: Sale, item: Item) -> None:
-        if item not in sale.items or item.status != "ITEM_CLOSING":
-            return
-        end = item.end
-        if end and end > self.world.clock.now():  # a late bid moved it
-            self._later(end, lambda: self._close(sale, item), f"close {item.id}")
+        if item not in sale.items or item.status != "ITEM_PROCESSING":
             return
         item.status = "ITEM_CLOSED"
         hooks.items_changed(self, sale, [item])
@@ -131,11 +178,13 @@ class House:
         winner, hammer = self._plan_of(sale, item)
         if hammer == "no_bid":
             return
-        people = [person for person in self.world.people.all() if person.user_id != winner]
+        everybody = [person for person in self.world.people.all() if person.user_id != winner]
+        people = [person for person in everybody if members.passes(self, sale, person.user_id)]
         rivals = self.world.random.sample(people, min(self.options.bidders_per_lot, len(people)))
         winner = winner or (rivals.pop().user_id if rivals else None)
         if winner is None or item.closes is None:
             return
+        self._admit(sale, [*(rival.user_id for rival in rivals), winner])
         time = (item.closes - self.world.clock.now()).total_seconds()
         goal = self._goal(sale, item, hammer)
         for turn in range(ROUNDS):
@@ -145,6 +194,12 @@ class House:
                 self.world.after(when, self._bid(sale, item, rival.user_id, share), f"bid on {item.id}")
         self.world.after(time * 0.1, self._bid(sale, item, winner, goal), f"bid on {item.id}")
         self.world.after(time * 0.9, self._last_bid(sale, item, winner, goal), f"last bid on {item.id}")
+
+    def _admit(self, sale: Sale, user_ids: list[str]) -> None:
+        """Whoever is to bid is registered. A steered winner is let in by hand, whatever the policies say."""
+        for user_id in user_ids:
+            if members.registration(self, sale, user_id) is None:
+                self.register(sale, user_id, "ACCEPTED")
 
     def _plan_of(self, sale: Sale, item: Item) -> tuple[str | None, str]:
         for plan in self.plans:

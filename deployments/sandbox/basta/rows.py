@@ -41,6 +41,7 @@ class Item:
     leader: str | None = None
     current: int | None = None
     top_max: int = 0
+    bid_types: list[str] = field(default_factory=lambda: ["MAX"])
     reserve_lost: bool = False  # a forced close loses the result
     plan: tuple[str | None, str] | None = None  # (winner, hammer) that a test or the demo steers to
 
@@ -76,6 +77,8 @@ class Sale:
     status: str = "UNPUBLISHED"
     items: list[Item] = field(default_factory=list)
     policies: list[str] = field(default_factory=list)
+    reserve_method: str = "STANDARD"
+    registration_required: bool = False
 
     def step(self, current: int) -> int:
         """The increment at this bid; above the table the last one goes on."""
@@ -86,10 +89,32 @@ class Sale:
 
     def next_ask(self, item: Item) -> int:
         """The lowest amount that is accepted now."""
-        if item.current is None:
-            return item.starting_bid
-        step = self.step(item.current)
-        return item.current // step * step + step
+        return self.next_asks(item, 1)[0]
+
+    def next_asks(self, item: Item, number: int) -> list[int]:
+        """The lowest amounts that are accepted in turn."""
+        asks: list[int] = []
+        at = item.current
+        for _ in range(number):
+            step = 0 if at is None else self.step(at)
+            at = item.starting_bid if at is None else at // step * step + step
+            asks.append(at)
+        return asks
+
+
+@dataclass
+class Registration:
+    """A bidder's leave to bid in a sale, with how the bidder stood to its policies then."""
+
+    id: str
+    sale_id: str
+    user_id: str
+    type: str
+    identifier: str | None
+    status: str
+    created: datetime
+    results: list[dict[str, Any]]
+    reason: str | None = None
 
 
 @dataclass
@@ -102,6 +127,9 @@ class Order:
     title: str
     lines: list[dict[str, Any]]
     created: datetime
+    modified: datetime
     status: str = "DRAFT"
+    shipping: dict[str, Any] | None = None
+    billing: dict[str, Any] | None = None
     invoice: dict[str, Any] | None = None
     payment_id: str | None = None

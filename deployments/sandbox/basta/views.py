@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from deployments.sandbox.basta import members
+from deployments.sandbox.basta.hooks import Sending
 from deployments.sandbox.basta.house import House
-from deployments.sandbox.basta.rows import Item, Order, Sale
+from deployments.sandbox.basta.rows import Bid, Item, Order, Registration, Sale
 
 PAGE = 50
 
@@ -67,10 +69,16 @@ def sale(house: House, row: Sale) -> dict[str, Any]:
         "closingMethod": "OVERLAPPING",
         "closingTimeCountdown": row.countdown_ms,
         "images": [],
-        "reserveAutoBidMethod": "STANDARD",
+        "reserveAutoBidMethod": row.reserve_method,
         "isTestSale": row.is_test,
         "hidden": False,
-        "bidRestrictions": {"acceptedRegistrationRequired": False, "phoneRegistrationOpen": False},
+        "bidRestrictions": {
+            "acceptedRegistrationRequired": row.registration_required,
+            "phoneRegistrationOpen": False,
+        },
+        "registrations": lambda info, first=20, after=None, filter=None, **_: page(
+            [registration(house, one) for one in house.registrations.values() if one.sale_id == row.id], first, after
+        ),
         "registrationPolicies": lambda info, first=20, after=None, last=None, before=None: page(
             [one for one in house.policies if one["id"] in row.policies], first, after
         ),
@@ -97,17 +105,19 @@ def item(house: House, row: Item) -> dict[str, Any]:
         "currency": "USD",
         "leaderId": row.leader,
         "saleId": row.sale_id,
-        "bids": [],
+        "bids": lambda info, **_: [bid(house, row, one) for one in row.bids],
         "reserve": row.reserve,
         "startingBid": row.starting_bid,
         "status": row.status,
         "estimates": {"low": None, "high": None},
         "itemNumber": row.number,
         "dates": {"openDate": iso(row.opens), "closingStart": iso(row.closes), "closingEnd": iso(row.end)},
-        "allowedBidTypes": ["MAX", "NORMAL"],
+        "allowedBidTypes": row.bid_types,
         "images": list(row.images),
         "hidden": False,
-        "nextAsks": lambda info, iterations=1: [house.sales[row.sale_id].next_ask(row)],
+        "nextAsks": lambda info, iterations=1: house.sales[row.sale_id].next_asks(row, iterations),
+        "paymentOrders": lambda info: _orders_of(house, row),
+        "paymentOrder": lambda info: next(iter(_orders_of(house, row)), None),
         "reserveMet": row.reserve_status != "NOT_MET",
         "reserveStatus": row.reserve_status,
         "itemResult": "NOT_SET",
@@ -118,24 +128,60 @@ def item(house: House, row: Item) -> dict[str, Any]:
     }
 
 
+def _orders_of(house: House, row: Item) -> list[dict[str, Any]]:
+    held = [one for one in house.orders.values() if any(line["itemId"] == row.id for line in one.lines)]
+    return [order(house, one) for one in held if one.status != "CANCELLED"]
+
+
+def bid(house: House, row: Item, one: Bid) -> dict[str, Any]:
+    """A bid; only the last word of the leader wins."""
+    leads = row.leader == one.user_id and one.sequence == max(
+        bid.sequence for bid in row.bids if bid.user_id == one.user_id
+    )
+    over = row.status == "ITEM_CLOSED"
+    return {
+        "bidId": one.id,
+        "saleId": row.sale_id,
+        "itemId": row.id,
+        "sale": lambda info: sale(house, house.sales[row.sale_id]),
+        "saleItem": lambda info: item(house, row),
+        "amount": one.amount,
+        "maxAmount": one.max_amount,
+        "userId": one.user_id,
+        "user": lambda info: members.profile(house, one.user_id),
+        "date": iso(one.at),
+        "bidStatus": ("WON" if over else "WINNING") if leads else ("LOST" if over else "LOSING"),
+        "bidSequenceNumber": one.sequence,
+        "bidderIdentifier": one.user_id,
+        "bidOrigin": {"__typename": "OnlineBidOrigin", "type": "ONLINE"},
+    }
+
+
+def order_line(house: House, line: dict[str, Any]) -> dict[str, Any]:
+    """One lot of an order."""
+    found = house.item(line["itemId"])
+    return {
+        "orderLineId": line["id"],
+        "amount": line["amount"],
+        "description": line["description"],
+        "orderLineType": "BidAmount",
+        "fees": [
+            {
+                "id": f"{line['id']}-{at}",
+                "description": fee["description"],
+                "name": fee["description"],
+                "amount": fee["amount"],
+                "isSystemDefined": False,
+            }
+            for at, fee in enumerate(line["fees"])
+        ],
+        "sellerFees": [],
+        "item": item(house, found) if found else None,
+    }
+
+
 def order(house: House, row: Order) -> dict[str, Any]:
     """A winner's order."""
-    lines = [
-        {
-            "orderLineId": line["id"],
-            "amount": line["amount"],
-            "description": line["description"],
-            "orderLineType": "BidAmount",
-            "fees": [
-                {"id": f"{line['id']}-{at}", "description": fee["description"], "name": fee["description"],
-                 "amount": fee["amount"], "isSystemDefined": False}
-                for at, fee in enumerate(line["fees"])
-            ],
-            "sellerFees": [],
-            "item": item(house, found) if (found := house.item(line["itemId"])) else None,
-        }
-        for line in row.lines
-    ]  # fmt: skip
     return {
         "id": row.id,
         "orderId": row.id,
@@ -147,44 +193,62 @@ def order(house: House, row: Order) -> dict[str, Any]:
         "invoice": row.invoice,
         "paymentId": row.payment_id,
         "userId": row.user_id,
-        "orderLines": lines,
-        "shippingAddress": None,
-        "billingAddress": None,
+        "user": lambda info: members.profile(house, row.user_id),
+        "orderLines": [order_line(house, line) for line in row.lines],
+        "shippingAddress": members.mailing(row.shipping, f"ship-{row.id}") if row.shipping else None,
+        "billingAddress": members.mailing(row.billing, f"bill-{row.id}") if row.billing else None,
         "status": row.status,
         "created": iso(row.created),
-        "modified": iso(row.created),
+        "modified": iso(row.modified),
     }
 
 
 def user(house: House, user_id: str) -> dict[str, Any]:
-    """A bidder's profile; an unknown one comes into being, empty."""
-    person = house.world.people.get(user_id)
-    where = person.address if person else None
-    address = {
-        "id": f"adr-{user_id}",
-        "name": where.name if where else "",
-        "company": "",
-        "phone": where.phone if where else "",
-        "line1": where.line1 if where else "",
-        "line2": where.line2 if where else "",
-        "city": where.city if where else "",
-        "state": where.state if where else "",
-        "postalCode": where.postal_code if where else "",
-        "country": where.country if where else "US",
-        "isPrimary": True,
-        "addressType": "SHIPPING",
-        "label": None,
-    }
+    """A bidder; the profile is null, as nobody here is known to an identity provider."""
+    now = iso(house.world.clock.now())
     return {
+        "id": user_id,
+        "accountId": house.options.account_id,
         "userId": user_id,
-        "identityProviderId": user_id,
-        "status": "ACTIVE",
-        "emailVerified": True,
-        "name": person.name if person else "",
-        "email": person.email if person else "",
-        "addresses": [],
-        "addressesV2": [address] if where else [],
-        "billingAddress": address,
-        "shippingAddress": address,
-        "phones": [],
+        "created": now,
+        "modified": now,
+        "profile": None,
+        "blocked": False,
+    }
+
+
+def registration(house: House, row: Registration) -> dict[str, Any]:
+    """A registration, with how the policies judged."""
+    return {
+        "id": row.id,
+        "sale": lambda info: sale(house, house.sales[row.sale_id]),
+        "userId": row.user_id,
+        "type": row.type,
+        "identifier": row.identifier,
+        "status": row.status,
+        "rejectedReason": row.reason,
+        "createdAt": iso(row.created),
+        "userProfile": lambda info: members.profile(house, row.user_id),
+        "policyResults": row.results,
+    }
+
+
+def sending(house: House, row: Sending) -> dict[str, Any]:
+    """A line of the hooks' log."""
+    tried = row.tried
+    return {
+        "id": row.id,
+        "accountId": house.options.account_id,
+        "idempotencyKey": row.key,
+        "action": row.action,
+        "url": row.subscription["url"],
+        "headers": row.subscription.get("headers") or [],
+        "requestPayload": row.body,
+        "response": str(tried[-1]) if tried and tried[-1] else None,
+        "status": row.status,
+        "error": "no answer" if tried and not tried[-1] else None,
+        "retries": max(len(tried) - 1, 0),
+        "createdAt": iso(row.at),
+        "executedAt": iso(row.at) if tried else None,
+        "nextRetryDate": None,
     }

@@ -104,13 +104,14 @@ def _check(params: Any, given: dict[str, Any], path: str) -> Iterator[Objection]
 
 
 def _value(hint: Any, value: Any, path: str) -> Iterator[Objection]:
-    """A value must suit one of the types that its annotation joins; the objections are those to the last tried."""
+    """A value must suit one of the types that its annotation joins; else the deepest objection is told."""
     found: list[Objection] = []
     for kind in _kinds(hint):
-        found = list(_suits(kind, value, path))
-        if not found:
+        against = list(_suits(kind, value, path))
+        if not against:
             return
-    yield found[-1] if isinstance(value, str) else found[0]
+        found.append(against[0])
+    yield max(found, key=lambda one: len(one.param))
 
 
 def _kinds(hint: Any) -> list[Any]:

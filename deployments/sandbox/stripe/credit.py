@@ -7,6 +7,10 @@ from typing import Any
 from deployments.sandbox.stripe import events, invoices
 from deployments.sandbox.stripe.store import Store, invalid
 
+#: Disputes after which the money is ours again.
+SETTLED_WELL = ("won", "warning_closed")
+ANSWER_WITHIN_SECONDS = 7 * 86_400
+
 
 def _amounts(store: Store, invoice: dict[str, Any], given: dict[str, Any]) -> tuple[int, int, list[dict[str, Any]]]:
     """What a credit would take off the unpaid part, and give back of the paid one; its lines.
@@ -97,7 +101,7 @@ def refund(store: Store, charge: dict[str, Any], cents: int, metadata: dict[str,
     """Send money back; it is pending for a moment."""
     if cents <= 0 or cents > charge["amount_captured"] - charge["amount_refunded"]:
         raise invalid("Refund amount is greater than unrefunded amount on charge", param="amount")
-    if charge["disputed"]:
+    if any(one["charge"] == charge["id"] and one["status"] not in SETTLED_WELL for one in store.disputes.values()):
         raise invalid("This charge has been charged back", code="charge_disputed")
     movement = invoices.move(store, -cents, 0, charge["id"], "refund")
     row = store.new(
@@ -119,6 +123,19 @@ def _succeed(store: Store, row: dict[str, Any]) -> None:
         events.emit(store, "refund.updated", row)
 
 
+def create_refund(store: Store, given: dict[str, Any]) -> dict[str, Any]:
+    """A bare refund of a payment: money moves, the invoice stays as it is."""
+    if given.get("charge"):
+        charge = store.get(store.charges, given["charge"], "charge")
+    else:
+        intent = store.get(store.intents, given.get("payment_intent", ""), "payment_intent")
+        charge = store.get(store.charges, intent["latest_charge"] or "", "charge")
+    left = charge["amount_captured"] - charge["amount_refunded"]
+    row = refund(store, charge, int(given.get("amount", left)), given.get("metadata") or {})
+    row["reason"] = given.get("reason")
+    return row
+
+
 def fail(store: Store, row: dict[str, Any], reason: str = "expired_or_canceled_card") -> None:
     """A refund that looked well fails, days later: the money is back on our balance, the buyer has none."""
     movement = invoices.move(store, row["amount"], 0, row["id"], "refund_failure")
@@ -133,7 +150,10 @@ def open_dispute(store: Store, charge: dict[str, Any]) -> dict[str, Any]:
     row = store.new(
         "dispute", "dp", amount=cents, charge=charge["id"], payment_intent=charge["payment_intent"],
         status="needs_response", balance_transactions=[movement], reason="fraudulent",
+        is_charge_refundable=False,
     )  # fmt: skip
+    due = store.now() + ANSWER_WITHIN_SECONDS
+    row["evidence_details"] = {**row["evidence_details"], "due_by": due, "submission_method": "manual"}
     store.disputes[row["id"]] = row
     charge["disputed"] = True
     events.emit(store, "charge.dispute.created", row)

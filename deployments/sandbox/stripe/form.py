@@ -10,7 +10,7 @@ _PART = re.compile(r"\[([^\]]*)\]")
 
 
 def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Nested dictionaries; those whose keys are all numbers become lists."""
+    """Nested dictionaries; those whose keys count up from 0 become lists."""
     root: dict[str, Any] = {}
     for name, value in pairs:
         head, _, _rest = name.partition("[")
@@ -27,8 +27,9 @@ def _listed(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     inner = {key: _listed(one) for key, one in value.items()}
-    if inner and all(key.isdigit() for key in inner):
-        return [inner[key] for key in sorted(inner, key=int)]
+    places = [str(at) for at in range(len(inner))]
+    if inner and set(inner) == set(places):
+        return [inner[place] for place in places]
     return inner
 
 

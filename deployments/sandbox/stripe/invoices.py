@@ -9,6 +9,8 @@ from deployments.sandbox.stripe.form import flag
 from deployments.sandbox.stripe.store import FEE_BP, FEE_FIXED, ApiError, Store, invalid
 
 MOST_LINES = 250
+#: An invoice that was written off can still be paid.
+PAYABLE = ("open", "uncollectible")
 
 
 def create(store: Store, given: dict[str, Any]) -> dict[str, Any]:
@@ -36,8 +38,10 @@ def create(store: Store, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def view(store: Store, row: dict[str, Any]) -> dict[str, Any]:
-    """An invoice with the first page of its lines."""
+    """An invoice with the first page of its lines; a draft mirrors its customer's address, which finalizing freezes."""
     lines = store.lines[row["id"]]
+    if row["status"] == "draft":
+        row = {**row, "customer_shipping": store.customers[row["customer"]]["shipping"]}
     listed = {"object": "list", "data": lines[:10], "has_more": len(lines) > 10}
     return {**row, "lines": {**listed, "url": f"/v1/invoices/{row['id']}/lines"}}
 
@@ -91,7 +95,14 @@ def finalize(store: Store, row: dict[str, Any]) -> dict[str, Any]:
         _paid(store, row)
     else:
         _wait_for_buyer(store, row)
+    if row["due_date"] and row["status"] == "open":
+        store.world.after(row["due_date"] - store.now(), lambda: _overdue(store, row), f"due {row['id']}")
     return view(store, row)
+
+
+def _overdue(store: Store, row: dict[str, Any]) -> None:
+    if row["status"] == "open":
+        events.emit(store, "invoice.overdue", view(store, row))
 
 
 def _wait_for_buyer(store: Store, row: dict[str, Any]) -> None:
@@ -103,7 +114,7 @@ def _wait_for_buyer(store: Store, row: dict[str, Any]) -> None:
 
 def pay(store: Store, row: dict[str, Any]) -> dict[str, Any]:
     """Charge the card on file, with nobody there."""
-    if row["status"] != "open":
+    if row["status"] not in PAYABLE:
         word = {"paid": "already paid", "void": "void"}.get(row["status"], "not open")
         raise invalid(f"Invoice is {word}", code="invoice_not_payable")
     customer = store.customers[row["customer"]]
@@ -131,7 +142,7 @@ def pay(store: Store, row: dict[str, Any]) -> dict[str, Any]:
 
 def pay_by_hand(store: Store, row: dict[str, Any]) -> bool:
     """The buyer pays on the hosted page; False when there is nothing to pay."""
-    if row["status"] != "open":
+    if row["status"] not in PAYABLE:
         return False
     _capture(store, row)
     return True
@@ -194,8 +205,36 @@ def move(store: Store, cents: int, fee: int, source: str, kind: str) -> dict[str
 
 def void(store: Store, row: dict[str, Any]) -> dict[str, Any]:
     """Void an open invoice; a draft is deleted instead, a paid one credited."""
-    if row["status"] not in ("open", "uncollectible"):
+    if row["status"] not in PAYABLE:
         raise invalid(f"You can only void open invoices; this one is {row['status']}")
     row["status"], row["amount_remaining"] = "void", 0
     events.emit(store, "invoice.voided", view(store, row))
     return view(store, row)
+
+
+def mark_uncollectible(store: Store, row: dict[str, Any]) -> dict[str, Any]:
+    """Write an open invoice off, for the books; its hosted page still takes money."""
+    if row["status"] != "open":
+        raise invalid(f"You can only mark open invoices as uncollectible; this one is {row['status']}")
+    row["status"] = "uncollectible"
+    events.emit(store, "invoice.marked_uncollectible", view(store, row))
+    return view(store, row)
+
+
+def send(store: Store, row: dict[str, Any]) -> dict[str, Any]:
+    """Mail the hosted page's address; a draft is finalized first."""
+    if row["collection_method"] != "send_invoice" or row["status"] not in ("draft", *PAYABLE):
+        raise invalid("You can only manually send an invoice that is to be sent, and not yet paid")
+    if row["status"] == "draft":
+        finalize(store, row)
+    events.emit(store, "invoice.sent", view(store, row))
+    return view(store, row)
+
+
+def delete(store: Store, row: dict[str, Any]) -> dict[str, Any]:
+    """Take a draft away for good."""
+    if row["status"] != "draft":
+        raise invalid("You can only delete draft invoices")
+    events.emit(store, "invoice.deleted", view(store, row))
+    del store.invoices[row["id"]], store.lines[row["id"]], store.payments[row["id"]]
+    return {"id": row["id"], "object": "invoice", "deleted": True}

@@ -1,18 +1,21 @@
-"""The SDK's own annotations as a judge: what a reply must have, and what a request may have."""
+"""The SDK's own annotations as a judge of replies: each object, and each part inside it, is of the shape they say."""
 
 from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import stripe
-import stripe.params
+import stripe.billing_portal
+from stripe import ListObject, StripeObject
 
 CLASSES: dict[str, type] = {
     "account": stripe.Account,
     "balance_transaction": stripe.BalanceTransaction,
+    "billing_portal.session": stripe.billing_portal.Session,
     "charge": stripe.Charge,
     "credit_note": stripe.CreditNote,
     "credit_note_line_item": stripe.CreditNoteLineItem,
@@ -25,85 +28,94 @@ CLASSES: dict[str, type] = {
     "payment_intent": stripe.PaymentIntent,
     "refund": stripe.Refund,
 }
-
-PARAMS: dict[str, str] = {
-    "POST /v1/customers": "CustomerCreateParams",
-    "GET /v1/customers": "CustomerListParams",
-    "POST /v1/invoices": "InvoiceCreateParams",
-    "GET /v1/invoices": "InvoiceListParams",
-    "POST /v1/invoices/{id}/add_lines": "InvoiceAddLinesParams",
-    "POST /v1/invoices/{id}/finalize": "InvoiceFinalizeInvoiceParams",
-    "POST /v1/invoices/{id}/pay": "InvoicePayParams",
-    "POST /v1/invoices/{id}/void": "InvoiceVoidInvoiceParams",
-    "GET /v1/invoice_payments": "InvoicePaymentListParams",
-    "POST /v1/credit_notes": "CreditNoteCreateParams",
-    "GET /v1/credit_notes/preview": "CreditNotePreviewParams",
-    "GET /v1/credit_notes": "CreditNoteListParams",
-    "GET /v1/refunds": "RefundListParams",
-    "POST /v1/refunds": "RefundCreateParams",
-    "GET /v1/disputes": "DisputeListParams",
-    "GET /v1/events": "EventListParams",
-}
+UNIONS = (typing.Union, types.UnionType)
+#: Fields that the annotations demand, and that Stripe itself sends only when asked to expand them.
+EXPANDED_ONLY = frozenset({"payments", "confirmation_secret", "deleted", "refunds", "threshold_reason"})
 
 
 class OracleError(AssertionError):
     """A reply of the sandbox's is not of the SDK's shape: a fault of the sandbox itself."""
 
 
-@lru_cache(maxsize=64)
-def _fields(kind: str) -> dict[str, tuple[bool, tuple[type, ...]]]:
-    """Field -> (may it be missing, the plain types it may have; () for "whatever")."""
-    found: dict[str, tuple[bool, tuple[type, ...]]] = {}
-    for name, annotation in CLASSES[kind].__annotations__.items():
-        if name == "OBJECT_NAME":
-            continue
-        is_union = isinstance(annotation, types.UnionType) or str(annotation).startswith(
-            ("typing.Union", "typing.Optional")
-        )
-        optional = is_union and type(None) in typing.get_args(annotation)
-        plain: tuple[type, ...] = (annotation,) if annotation in (int, str, bool) else ()
-        found[name] = (optional, plain)
-    return found
-
-
-#: Fields that the annotations demand, and that Stripe itself sends only when asked to expand them.
-EXPANDED_ONLY = frozenset({"payments", "confirmation_secret", "deleted", "refunds", "threshold_reason"})
+@lru_cache(maxsize=512)
+def _fields(kind: type) -> dict[str, Any]:
+    return {
+        name: hint
+        for name, hint in getattr(kind, "__annotations__", {}).items()
+        if name != "OBJECT_NAME" and name not in EXPANDED_ONLY
+    }
 
 
 def check_reply(row: Any) -> None:
     """Hold a reply, and every object inside it, against the annotations of its class.
 
     Raises:
-        OracleError: a field is missing, null, or of another type.
+        OracleError: a field is missing, null, of another type, or a word that the SDK does not list.
     """
+    for complaint in _walk(row, str(row.get("object", "reply")) if isinstance(row, dict) else "reply"):
+        raise OracleError(complaint)
+
+
+def _walk(row: Any, path: str) -> Iterator[str]:
+    """Objects that name their own class are judged by it, wherever they stand."""
     if isinstance(row, list):
-        for one in row:
-            check_reply(one)
+        for at, one in enumerate(row):
+            yield from _walk(one, f"{path}[{at}]")
+    elif isinstance(row, dict):
+        kind = CLASSES.get(str(row.get("object")))
+        if kind is not None and not row.get("deleted"):
+            yield from _complaints(kind, row, str(row["object"]))
+        for name, value in row.items():
+            yield from _walk(value, f"{path}.{name}")
+
+
+def _complaints(kind: type, row: dict[str, Any], path: str) -> Iterator[str]:
+    for name, hint in _fields(kind).items():
+        yield from _value(hint, row.get(name), f"{path}.{name}")
+
+
+def _value(hint: Any, value: Any, path: str) -> Iterator[str]:
+    members = list(typing.get_args(hint)) if typing.get_origin(hint) in UNIONS else [hint]
+    if value is None:
+        if type(None) not in members:
+            yield f"{path} is missing"
         return
-    if not isinstance(row, dict):
-        return
-    kind = row.get("object")
-    if kind in CLASSES:
-        for name, (optional, plain) in _fields(kind).items():
-            if optional or name in EXPANDED_ONLY:
-                continue
-            if row.get(name) is None:
-                raise OracleError(f"{kind}.{name} is missing")
-            if plain and type(row[name]) not in plain:
-                raise OracleError(f"{kind}.{name} is {row[name]!r}")
-    for value in row.values():
-        check_reply(value)
+    listed = [one for one in members if typing.get_origin(one) is typing.Literal]
+    found: list[str] = []
+    for kind in members:
+        if kind is type(None) or (kind is str and listed):  # the text beside listed words is for words to come
+            continue
+        complaints = list(_suits(kind, value, path))
+        if not complaints:
+            return
+        found += complaints
+    yield from found[:1]
 
 
-@lru_cache(maxsize=64)
-def _allowed(operation: str) -> frozenset[str] | None:
-    name = PARAMS.get(operation)
-    if name is None:
-        return None
-    return frozenset(getattr(stripe.params, name).__annotations__)
+def _suits(kind: Any, value: Any, path: str) -> Iterator[str]:
+    origin = typing.get_origin(kind)
+    if origin is typing.Literal:
+        if value not in typing.get_args(kind):
+            yield f"{path} is {value!r}"
+    elif origin is list:
+        if not isinstance(value, list):
+            yield f"{path} is no list"
+            return
+        for at, one in enumerate(value):
+            yield from _value(typing.get_args(kind)[0], one, f"{path}[{at}]")
+    elif kind in (int, str, bool):
+        if type(value) is not kind:
+            yield f"{path} is {value!r}"
+    elif origin is ListObject:
+        if not isinstance(value, dict) or value.get("object") != "list":
+            yield f"{path} is no list object"
+    elif isinstance(kind, type) and issubclass(kind, StripeObject) and _is_part(kind):
+        if not isinstance(value, dict):
+            yield f"{path} is {value!r}"
+            return
+        yield from _complaints(kind, value, path)
 
 
-def unknown_params(operation: str, given: dict[str, Any]) -> list[str]:
-    """Top-level parameters that Stripe does not know for this call."""
-    allowed = _allowed(operation)
-    return [] if allowed is None else sorted(set(given) - allowed - {"expand"})
+def _is_part(kind: type) -> bool:
+    """Whether a class is a part of another one, with no name of its own; the others are judged by `_walk`."""
+    return "." in kind.__qualname__
