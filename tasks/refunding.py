@@ -232,6 +232,17 @@ def _answer(note: bank.CreditNote) -> Answer:
 
 
 def _book(session: Session, lot: Lot, answer: Answer) -> None:
+    if lot.paid_at is None:  # paid in part, and never wholly: what came in for it is booked with what goes back
+        ledger.book(
+            session,
+            f"part:{answer.vendor_id}",
+            Kind.HAMMER,
+            answer.facts["cents"],
+            vendor="stripe",
+            vendor_id=str(answer.vendor_id),
+            lot_id=lot.id,
+            invoice_id=lot.invoice_id,
+        )
     ledger.book(
         session,
         f"refund:{answer.vendor_id}",

@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from deployments.sandbox.faults import Fault
 from tasks.lots import pauses
+from tasks.lots.ledger import Kind, total
 from tasks.lots.models import Lot
 from tests.simulation.rehearsal import DAY, HOME, HOUR, Address, Rehearsal
 from tests.stages.test_invoicing import PREMIUM
@@ -142,6 +143,26 @@ class TestTheRightActForEachInvoice:
         assert stage.lot(one).refund_status == "SUCCEEDED"
         assert stage.status(one) == "CANCELLED"
         assert stage.status(two) == "CJ_PAID"
+
+    def test_partly_paid_less_is_due_and_of_the_captured_part_the_rest_goes_back(self, stage: Rehearsal) -> None:
+        stage.person("ada", "ignores")
+        one, two = stage.sell("ada", "ada")
+        stage.cycle()
+        (invoice,) = stage.bank.store.invoices.values()
+        paid = share(stage, one) + 100  # the first lot, and a dollar of the second
+        stage.bank.pay_by_hand(invoice["id"], paid)
+        assert (invoice["status"], invoice["amount_remaining"]) == ("open", share(stage, two) - 100)
+        stage.cycle()
+        assert stage.status(one) == "AUCTION_CLOSED"  # a part pays for nothing yet
+        give_back(stage, two)
+        stage.cycles(4)
+        assert refunds(stage) == [100]
+        with stage.record.read() as session:
+            assert total(session, Kind.HAMMER) == invoice["amount_paid"] == paid
+            assert total(session, Kind.REFUND) == -100
+        assert stage.status(two) == "CANCELLED"
+        assert stage.lot(two).refund_status == "SUCCEEDED"
+        assert stage.status(one) == "CJ_PAID"
 
     def test_all_of_an_open_invoice_is_credited_and_nobody_pays(self, stage: Rehearsal) -> None:
         stage.person("ada", "ignores")

@@ -145,9 +145,9 @@ class Stripe:
 
     # What a person, a bank or a test does from outside.
 
-    def pay_by_hand(self, invoice_id: str) -> bool:
-        """The buyer pays on the hosted page."""
-        return invoices.pay_by_hand(self.store, self._invoice(invoice_id))
+    def pay_by_hand(self, invoice_id: str, cents: int | None = None) -> bool:
+        """The buyer pays on the hosted page, all of it or a part."""
+        return invoices.pay_by_hand(self.store, self._invoice(invoice_id), cents)
 
     def give_address(self, customer_id: str, name: str, **address: str) -> Row:
         """The buyer completes the shipping address in the portal."""

@@ -140,11 +140,11 @@ def pay(store: Store, row: dict[str, Any]) -> dict[str, Any]:
     return view(store, row)
 
 
-def pay_by_hand(store: Store, row: dict[str, Any]) -> bool:
-    """The buyer pays on the hosted page; False when there is nothing to pay."""
+def pay_by_hand(store: Store, row: dict[str, Any], cents: int | None = None) -> bool:
+    """The buyer pays on the hosted page, all of it or a part; False when there is nothing to pay."""
     if row["status"] not in PAYABLE:
         return False
-    _capture(store, row)
+    _capture(store, row, cents)
     return True
 
 
@@ -161,9 +161,9 @@ def _intent(store: Store, row: dict[str, Any], status: str) -> dict[str, Any]:
     return intent
 
 
-def _capture(store: Store, row: dict[str, Any]) -> None:
+def _capture(store: Store, row: dict[str, Any], part: int | None = None) -> None:
     """Money moves: intent, charge, balance transaction and payment, together."""
-    cents = row["amount_remaining"]
+    cents = min(part or row["amount_remaining"], row["amount_remaining"])
     intent = _intent(store, row, "succeeded")
     fee = (cents * FEE_BP + 5_000) // 10_000 + FEE_FIXED
     charge = store.new(
@@ -182,7 +182,9 @@ def _capture(store: Store, row: dict[str, Any]) -> None:
         )
     )  # fmt: skip
     row["amount_paid"] += cents
-    _paid(store, row)
+    row["amount_remaining"] -= cents
+    if row["amount_remaining"] == 0:
+        _paid(store, row)
     events.emit(store, "charge.succeeded", charge)
 
 
