@@ -12,14 +12,14 @@ from tasks.charging import charge
 from tasks.desk import Desk, desk
 from tasks.lots import effects, inbox, pauses
 from tasks.lots.clock import now
-from tasks.lots.effects import Answer, Attempt, Came, Manner
+from tasks.lots.effects import Answer, Attempt, Manner
 from tasks.lots.models import Buyer, Invoice, Sale
 from tasks.lots.records import Effect, InboxEvent
+from tasks.noting import NOTES, tell_basta
 from tasks.retrying import ACTING, task
 from tasks.settling import converge
 
 OPEN = ("OPEN", "PAYMENT_FAILED")
-BASTA_NOTES = ("basta-payment", "basta-cancel")
 
 
 def _told(session: Session) -> dict[int, list[int]]:
@@ -64,7 +64,7 @@ def invoices_due(sale_id: str | None = None) -> list[int]:
             query = query.join(Sale, Sale.id == Invoice.sale_id).where(Sale.basta_sale_id == sale_id)
         due = {invoice.id for invoice in session.scalars(query)}
         notes = select(Effect.invoice_id).where(
-            Effect.kind.in_(BASTA_NOTES), Effect.state.not_in([str(state) for state in effects.SETTLED])
+            Effect.kind.in_(NOTES), Effect.state.not_in([str(state) for state in effects.SETTLED])
         )
         due |= {one for one in session.scalars(notes) if one is not None}
     return sorted(due | set(told))
@@ -89,7 +89,7 @@ def look_after(at: Desk, invoice_id: int) -> str:
         inbox.handled(session, *events)
     if status in OPEN:
         status = _age(at, invoice_id, status)
-    _tell_basta(at, invoice_id)
+    tell_basta(at, invoice_id)
     return status.lower()
 
 
@@ -146,31 +146,3 @@ def _void(at: Desk, invoice: Invoice) -> str:
         effects.plan(session, f"void:{invoice.id}", {"invoice": stripe_id}, invoice_id=invoice.id)
     at.settle(f"void:{invoice.id}", Manner(look=look, act=act))
     return converge(at, invoice.id)
-
-
-def _tell_basta(at: Desk, invoice_id: int) -> None:
-    """Let Basta's pages show what became of the order: it only records it."""
-    with at.record.read() as session:
-        invoice = session.get_one(Invoice, invoice_id)
-        buyer = session.get_one(Buyer, invoice.buyer_id)
-        planned = [kind for kind in BASTA_NOTES if effects.state_of(session, f"{kind}:{invoice_id}")]
-    order_id = invoice.basta_order_id
-    if order_id is None:
-        return
-    wanted = {"basta-payment": "PAID", "basta-cancel": "CANCELLED"}
-
-    def look(attempt: Attempt) -> Answer | None:
-        for order in at.basta.user_orders(buyer.basta_user_id):
-            if order.id == order_id and order.status == wanted[attempt.key.split(":")[0]]:
-                return Answer(order.payment_id or order.id, {})
-        return None
-
-    def act(attempt: Attempt) -> Answer:
-        if attempt.key.startswith("basta-payment"):
-            return Answer(at.basta.record_payment(order_id), {})
-        at.basta.cancel_order(order_id)
-        return Answer(order_id, {})
-
-    for kind in planned:
-        outcome = at.settle(f"{kind}:{invoice_id}", Manner(look=look, act=act))
-        assert outcome.came is not Came.WAITING

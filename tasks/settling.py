@@ -18,8 +18,11 @@ from tasks.lots.incidents import Trouble
 from tasks.lots.ledger import Kind
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot
 from tasks.lots.moving import lock, move
+from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
 
+#: Words of Stripe after which an invoice is charged no more.
+FINISHED = ("paid", "void", "uncollectible")
 #: Lots in these statuses wait for their buyer's money.
 UNPAID = (LotStatus.AUCTION_CLOSED, LotStatus.PAYMENT_FAILED)
 
@@ -44,7 +47,17 @@ def converge(desk: Desk, invoice_id: int, *, told_by_webhook: bool = False) -> s
             mark_paid(session, invoice, payments, notes, told_by_webhook=told_by_webhook)
         elif theirs.status in ("void", "uncollectible"):
             mark_void(session, invoice, by_us=_voided_by_us(session, invoice_id))
+        if theirs.status in FINISHED:
+            _settle_calls(session, invoice_id, theirs)
         return invoice.status
+
+
+def _settle_calls(session: Session, invoice_id: int, theirs: vendor.Invoice) -> None:
+    """What is decided at Stripe decides our calls of unknown fate: they are adopted, and planned ones dropped."""
+    calls = select(Effect).where(Effect.invoice_id == invoice_id, Effect.kind.in_(("pay", "void")))
+    for effect in session.scalars(calls.where(Effect.state.not_in([str(state) for state in effects.SETTLED]))):
+        if not effects.drop(session, effect.key, f"the invoice is {theirs.status}"):
+            effects.adopt(session, effect.key, answer_of(theirs), effect.request, invoice_id=invoice_id)
 
 
 def mark_paid(

@@ -17,6 +17,7 @@ from tasks.lots import effects
 from tasks.lots.clock import now
 from tasks.lots.effects import Answer, Attempt, Came, Manner, Resume
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot, Sale
+from tasks.noting import tell_basta
 from tasks.settling import converge, lots_for_letter
 
 
@@ -37,12 +38,12 @@ def send(desk: Desk, invoice_id: int) -> str:
         sale = session.get_one(Sale, invoice.sale_id)
         items = {lot.id: lot.basta_item_id or "" for lot in session.scalars(select(Lot).where(Lot.sale_id == sale.id))}
     customer = _customer(desk, buyer)
-    order_id = _basta_order(desk, invoice, buyer, sale, lines, items)
+    _basta_order(desk, invoice, buyer, sale, lines, items)
     has_card = desk.stripe.has_card(customer) if invoice.card_on_file is None else invoice.card_on_file
     outcome = desk.settle(key_of(invoice), _building(desk, invoice_id, customer, lines, items, has_card))
     if outcome.came is not Came.DONE:
         return outcome.came.value
-    _tell_basta(desk, invoice_id, order_id)
+    tell_basta(desk, invoice_id)
     if has_card:
         return charge(desk, invoice_id)
     return converge(desk, invoice_id).lower()
@@ -79,7 +80,7 @@ def _customer(desk: Desk, buyer: Buyer) -> str:
 
 def _basta_order(
     desk: Desk, invoice: Invoice, buyer: Buyer, sale: Sale, lines: Sequence[InvoiceLine], items: dict[int, str]
-) -> str:
+) -> None:
     """The winner's order at Basta, found again by its lines' items, made with all of them, and published."""
     wanted = {items[line.lot_id] for line in lines}
     assert sale.basta_sale_id
@@ -116,7 +117,6 @@ def _basta_order(
         return Answer(order_id, {"status": "OPEN"})
 
     desk.settle(f"basta-publish:{invoice.id}", Manner(look=is_published, act=publish, conclusive=True))
-    return order_id
 
 
 def _order_lines(lines: Sequence[InvoiceLine], items: dict[int, str]) -> list[house.NewLine]:
@@ -232,27 +232,6 @@ def _keep(session: Session, invoice_id: int, answer: Answer, has_card: bool) -> 
         },
         invoice_id=invoice_id,
     )
-
-
-def _tell_basta(desk: Desk, invoice_id: int, order_id: str) -> None:
-    """Let Basta's pages show the invoice: it only records it."""
-    with desk.record.read() as session:
-        invoice = session.get_one(Invoice, invoice_id)
-        buyer = session.get_one(Buyer, invoice.buyer_id)
-
-    def look(_: Attempt) -> Answer | None:
-        for order in desk.basta.user_orders(buyer.basta_user_id):
-            if order.id == order_id and order.invoice_id:
-                return Answer(order.invoice_id, {})
-        return None
-
-    def act(_: Attempt) -> Answer:
-        assert invoice.stripe_invoice_id
-        assert invoice.due_at
-        url = invoice.hosted_url or ""
-        return Answer(desk.basta.record_invoice(order_id, invoice.stripe_invoice_id, url, invoice.due_at), {})
-
-    desk.settle(f"basta-invoice:{invoice_id}", Manner(look=look, act=act))
 
 
 __all__ = ["TotalMismatch", "ref_of", "send"]
