@@ -147,3 +147,26 @@ def test_basta_may_refuse_to_note_an_invoice_twice_and_nothing_is_lost(stage: Re
     stage.cycles(3)
     assert stage.life(lot)[3:5] == ["AUCTION_CLOSED", "PAID"]
     assert len(stage.house.orders) == 1
+
+
+def test_a_note_that_basta_never_got_is_made_by_the_next_cycle(stage: Rehearsal) -> None:
+    """The process ends between Stripe's invoice and Basta's note of it; nothing else is left to do for the buyer."""
+    stage.person("ada", "ignores")
+    stage.sell("ada")
+    stage.world.faults.plan(Fault("basta", "createInvoice", "500_before", times=2))
+    stage.cycles(4)
+    (order,) = stage.house.orders.values()
+    assert order.status == "INVOICE_ISSUED"
+    assert stage.effect("basta-invoice:1").state in ("DONE", "ADOPTED")
+
+
+def test_a_charge_of_unknown_fate_is_settled_by_the_invoice_that_reads_paid(stage: Rehearsal) -> None:
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    stage.world.faults.plan(Fault("stripe", "POST /v1/invoices/{id}/pay", "timeout_after"))
+    stage.cycle()
+    stage.advance(1)
+    stage.cycle()  # within the quiet time: the poll finds it paid
+    assert "PAID" in stage.life(lot)
+    assert stage.effect("pay:1:1").state == "ADOPTED"
+    assert [len(one) for one in stage.bank.store.payments.values()] == [1]
