@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -23,8 +23,11 @@ LATE_SECONDS = 0.015
 SILENT_ALLOWANCE = 1_000
 
 
-def reserve(record: Record, interval_seconds: float) -> float:
-    """Reserve the next slot; how many seconds to wait for it, by the database's clock."""
+def reserve(record: Record, interval_seconds: float) -> datetime:
+    """Reserve the next slot: our time at which it comes, reckoned from when the database's clock was read.
+
+    What passes after that, the commit included, is lateness: a slow disk must not bring two calls together.
+    """
     width = math.ceil((interval_seconds + MARGIN_SECONDS) * 1000)
     try:
         with record.write() as session:
@@ -36,10 +39,10 @@ def reserve(record: Record, interval_seconds: float) -> float:
         # The row's lock comes first: the clock is read only when it is ours.
         query = select(CjSlot).where(CjSlot.name == SLOT)
         slot = session.scalars(query.with_for_update() if record.dialect == "postgresql" else query).one()
-        at = database_milliseconds(session)
+        at, read_at = database_milliseconds(session), now()
         start = max(slot.next_at_ms, at)
         slot.next_at_ms = start + width
-        return (start - at) / 1000
+        return read_at + timedelta(milliseconds=start - at)
 
 
 def wait_for_slot(record: Record, interval_seconds: float) -> None:
@@ -47,11 +50,9 @@ def wait_for_slot(record: Record, interval_seconds: float) -> None:
     if interval_seconds <= 0:
         return
     while True:
-        wait = reserve(record, interval_seconds)
-        before = now()
-        sleep(wait)
-        overslept = (now() - before).total_seconds() - wait
-        if overslept <= LATE_SECONDS:
+        slot = reserve(record, interval_seconds)
+        sleep((slot - now()).total_seconds())
+        if (now() - slot).total_seconds() <= LATE_SECONDS:
             return
 
 
