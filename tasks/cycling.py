@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -22,6 +22,13 @@ AT_ONCE = 8
 ABSENCES = 3
 
 
+class Several(NamedTuple):
+    """The outcome of a step that works through a batch: how many, and what became of them."""
+
+    number: int
+    outcome: str
+
+
 @dataclass
 class Tally:
     """What one stage did: outcome -> how many, and what went wrong, by subject."""
@@ -33,7 +40,7 @@ class Tally:
 
     def line(self) -> str:
         """For the log and the artifact."""
-        parts = [f"{number} {outcome}" for outcome, number in sorted(self.counts.items())]
+        parts = [f"{number} {outcome}" for outcome, number in sorted(self.counts.items()) if number]
         if self.failures:
             parts.append(f"{len(self.failures)} failed")
         if self.left:
@@ -78,7 +85,8 @@ class Cycle:
             for subject, came in zip(batch, _run(step, batch), strict=True):
                 if not isinstance(came, Exception):
                     absences = 0
-                    tally.counts[str(came)] += 1
+                    number, outcome = came if isinstance(came, Several) else (1, str(came))
+                    tally.counts[outcome] += number
                     continue
                 absences = absences + 1 if isinstance(came, ServiceUnavailable | Unsettled) else 0
                 tally.failures[str(subject)] = _sentence(came)

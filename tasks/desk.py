@@ -146,7 +146,7 @@ class Desk:
 
     def _count(self, usage: Usage) -> None:
         with self.record.write() as session:
-            cj_calls.count(session, usage.endpoint, allowed=usage.allowed, regime="points" if usage.allowed else None)
+            cj_calls.count(session, usage.endpoint, allowed=usage.allowed, free=usage.free)
 
 
 def _secret(settings: Settings, name: str):  # type: ignore[no-untyped-def]

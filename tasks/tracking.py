@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from tasks import letters
 from tasks.clients.cj import Order, OrderStatus
+from tasks.cycling import Several
 from tasks.desk import Desk, desk
 from tasks.lots import effects, inbox, incidents
 from tasks.lots.clock import now
@@ -43,12 +44,12 @@ def _is_due(lot: Lot, base: timedelta) -> bool:
 
 
 @task(task_run_name="follow parcels", **READING)
-def poll_parcels(lot_ids: list[int]) -> str:
+def poll_parcels(lot_ids: list[int]) -> Several:
     """Read up to a hundred orders in one call, and bring their lots up to them."""
-    return poll(desk(), lot_ids)
+    return Several(poll(desk(), lot_ids), "moved on")
 
 
-def poll(at: Desk, lot_ids: list[int]) -> str:
+def poll(at: Desk, lot_ids: list[int]) -> int:
     """Read orders and apply each; how many moved on.
 
     Raises:
@@ -64,7 +65,7 @@ def poll(at: Desk, lot_ids: list[int]) -> str:
                 moved += apply(session, lots[order.number], order)
     with at.record.write() as session:
         inbox.handled(session, *events)
-    return f"{moved} moved on"
+    return moved
 
 
 def apply(session: Session, lot_id: int, order: Order) -> bool:

@@ -133,8 +133,11 @@ def _creating(desk: Desk, lot_id: int) -> Manner:
     return Manner(look=look, act=act, record=record, conclusive=True)
 
 
-def compare_orders(desk: Desk, lot_ids: list[int]) -> str:
-    """Read created orders in one call, and let each be confirmed, or delete it where it became too dear."""
+def compare_orders(desk: Desk, lot_ids: list[int]) -> int:
+    """Read created orders in one call, and let each be confirmed, or delete it where it became too dear.
+
+    How many may be confirmed.
+    """
     with desk.record.read() as session:
         lots = {lot.cj_order_number: lot for lot in session.scalars(select(Lot).where(Lot.id.in_(lot_ids)))}
     orders = desk.cj.orders([number for number in lots if number])
@@ -143,7 +146,7 @@ def compare_orders(desk: Desk, lot_ids: list[int]) -> str:
         lot = lots.get(order.number)
         if lot is not None:
             accepted += compare(desk, lot.id, order)
-    return f"{accepted} accepted"
+    return accepted
 
 
 def compare(desk: Desk, lot_id: int, order: vendor.Order) -> bool:

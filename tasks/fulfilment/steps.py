@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from tasks.cycling import Several
 from tasks.desk import desk
 from tasks.fulfilment import ordering
 from tasks.lots import pauses
@@ -74,9 +75,9 @@ def order_goods(lot_id: int) -> str:
 
 
 @task(task_run_name="compare orders", **READING)
-def compare_orders(lot_ids: list[int]) -> str:
+def compare_orders(lot_ids: list[int]) -> Several:
     """Read created orders, and accept or delete each by what CJ asks for it."""
-    return ordering.compare_orders(desk(), lot_ids)
+    return Several(ordering.compare_orders(desk(), lot_ids), "accepted")
 
 
 @task(task_run_name="confirm lot {lot_id}", **ACTING)

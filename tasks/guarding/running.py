@@ -6,8 +6,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
+from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from tasks.desk import desk
@@ -20,8 +22,20 @@ HOLD = timedelta(minutes=12)
 
 
 def run_name(flow: str) -> str:
-    """The flow and the time of day: "processing 08:10:00"."""
-    return f"{flow} {now():%H:%M:%S}"
+    """The flow, what it is about, and when: "sourcing phone stand, 24 Nov 08:00:00"."""
+    given = flow_run.parameters or {}
+    about = given.get("keyword") or given.get("sale_id")
+    if about is None and "keyword" in given:
+        about = "the rotation's next word"
+    return f"{flow}{f' {about}' if about else ''}, {now():%d %b %H:%M:%S}"
+
+
+def tag_run(*words: str) -> None:
+    """Give the run tags to be found by, beside those of its deployment; its tasks get none, which would cost time."""
+    if not flow_run.id:
+        return
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(flow_run.id), tags=sorted({*flow_run.tags, *words}))
 
 
 @contextmanager
@@ -32,6 +46,7 @@ def only_run(flow: str, hold: timedelta = HOLD) -> Iterator[None]:
         LeaseHeld: another run has it; the message says who, since when.
     """
     runner = flow_run.name or f"a {flow} of this terminal"
+    tag_run(flow, str(desk().settings.mode))
     with leases.held(desk().record, flow, str(runner), hold):
         yield
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -21,6 +22,8 @@ MARGIN_SECONDS = 0.02
 LATE_SECONDS = 0.015
 #: An account that tells no quota gets this many calls an endpoint, for life.
 SILENT_ALLOWANCE = 1_000
+#: How we know an allowance: by the account's points, or not at all, as the endpoint costs none.
+POINTS, FREE = "points", "free"
 
 
 def reserve(record: Record, interval_seconds: float) -> datetime:
@@ -56,30 +59,24 @@ def wait_for_slot(record: Record, interval_seconds: float) -> None:
             return
 
 
-def count(session: Session, endpoint: str, *, allowed: int | None = None, regime: str | None = None) -> None:
-    """Count one call to an endpoint, and keep what CJ told of its allowance (in calls)."""
+def count(session: Session, endpoint: str, *, allowed: int | None = None, free: bool = False) -> None:
+    """Count one call to an endpoint, and keep what CJ told with it: the calls that its points still allow, or none.
+
+    A free endpoint's allowance has no number.
+    """
     at = now()
-    values: dict[str, object] = {"calls": CjEndpoint.calls + 1, "last_called_at": at}
-    if allowed is not None:
-        values |= {"allowed": allowed, "regime": regime, "told_at": at}
+    told: dict[str, Any] = {}
+    if allowed is not None or free:
+        told = {"allowed": allowed, "regime": FREE if free else POINTS, "told_at": at}
     known = session.execute(
         update(CjEndpoint)
         .where(CjEndpoint.endpoint == endpoint)
-        .values(**values)
+        .values(calls=CjEndpoint.calls + 1, last_called_at=at, **told)
         .returning(CjEndpoint.endpoint)
         .execution_options(synchronize_session=False)
     ).first()
     if known is None:
-        session.add(
-            CjEndpoint(
-                endpoint=endpoint,
-                calls=1,
-                last_called_at=at,
-                allowed=allowed,
-                regime=regime,
-                told_at=at if allowed is not None else None,
-            )
-        )
+        session.add(CjEndpoint(endpoint=endpoint, calls=1, last_called_at=at, **told))
         session.flush()
 
 
@@ -105,8 +102,8 @@ class Allowance:
 
 
 def allowances(session: Session) -> list[Allowance]:
-    """Every endpoint we called, the scarcest first; where CJ tells nothing, our own count against 1,000."""
-    rows = session.scalars(select(CjEndpoint))
+    """Every endpoint that has an allowance, the scarcest first; where CJ tells nothing, our count against 1,000."""
+    rows = [row for row in session.scalars(select(CjEndpoint)) if row.regime != FREE]
     found = [
         Allowance(row.endpoint, row.calls, row.allowed, row.regime or "told", row.told_at)
         if row.allowed is not None

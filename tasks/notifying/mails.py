@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from tasks.clients.resend import Mail
+from tasks.cycling import Several
 from tasks.desk import desk
 from tasks.lots.clock import now
 from tasks.lots.effects import SETTLED, Answer, Attempt, Manner, Outcome
@@ -32,10 +33,10 @@ def mails_waiting() -> list[list[str]]:
 
 
 @task(task_run_name="send mails", **ACTING)
-def send_mail(keys: list[str]) -> str:
+def send_mail(keys: list[str]) -> Several:
     """Send planned mails; those that did not go are tried by the next cycle."""
     sent = sum(send(key).ok for key in keys)
-    return f"{sent} of {len(keys)} sent"
+    return Several(sent, "sent")
 
 
 def send(key: str) -> Outcome:

@@ -105,7 +105,7 @@ def test_what_cj_tells_of_its_allowance_wins_over_our_own_count(sqlite_record: R
     with sqlite_record.write() as session:
         for _ in range(3):
             cj_calls.count(session, "/product/query")
-        cj_calls.count(session, "/product/listV2", allowed=90, regime="points")
+        cj_calls.count(session, "/product/listV2", allowed=90)
         cj_calls.told(session, "/setting/get", 5, "total")
         found = {one.endpoint: (one.allowed, one.regime) for one in cj_calls.allowances(session)}
     assert found == {
@@ -113,6 +113,15 @@ def test_what_cj_tells_of_its_allowance_wins_over_our_own_count(sqlite_record: R
         "/product/listV2": (90, "points"),
         "/setting/get": (5, "total"),
     }
+
+
+def test_an_endpoint_that_costs_no_points_is_never_scarce(sqlite_record: Record) -> None:
+    with sqlite_record.write() as session:
+        cj_calls.count(session, "/shopping/order/list", allowed=None, free=True)
+        cj_calls.count(session, "/shopping/order/list", allowed=None, free=True)
+        assert cj_calls.allowances(session) == []
+        cj_calls.told(session, "/shopping/order/list", 7, "total")  # the older regime counts it
+        assert [one.allowed for one in cj_calls.allowances(session)] == [7]
 
 
 def test_a_hundred_racers_never_pass_the_days_cap(record: Record) -> None:

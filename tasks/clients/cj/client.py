@@ -221,7 +221,12 @@ class Cj:
         if points is None and self._points is not None:
             points = max(self._points - POINTS.get(path, 0), 0)
         self._points = points
-        self._seen(Usage(endpoint=path, allowed=None if points is None else points // POINTS.get(path, 1)))
+        if points is None:  # CJ never told any
+            self._seen(Usage(endpoint=path))
+        elif price := POINTS.get(path):
+            self._seen(Usage(endpoint=path, allowed=points // price))
+        else:
+            self._seen(Usage(endpoint=path, free=True))
 
 
 __all__ = ["Cj", "OrderNumberTaken"]

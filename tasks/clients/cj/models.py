@@ -188,7 +188,11 @@ class Track(Model):
 
 
 class Usage(Model):
-    """What one call cost: `allowed` is how many more CJ allows, when its answer told the points left."""
+    """What one call cost: `allowed` is how many more CJ allows, when its answer told the points left.
+
+    A call that costs no points is `free`: no number of points limits it.
+    """
 
     endpoint: str
     allowed: int | None = None
+    free: bool = False
