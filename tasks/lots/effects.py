@@ -24,9 +24,10 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from tasks.lots import pauses
+from tasks.lots import incidents, pauses
 from tasks.lots.clock import now
 from tasks.lots.engine import Record
+from tasks.lots.incidents import Trouble
 from tasks.lots.records import Effect
 
 LEASE_MARGIN = timedelta(seconds=60)
@@ -314,6 +315,7 @@ def _act(record: Record, owner: str, attempt: Attempt, manner: Manner, refusal: 
 
 def _record(record: Record, owner: str, attempt: Attempt, manner: Manner, answer: Answer, state: State) -> Outcome:
     with record.write() as session:
+        came_late = session.execute(select(Effect.vendor_id).where(Effect.key == attempt.key)).scalar_one()
         mine = session.execute(
             update(Effect)
             .where(Effect.key == attempt.key, Effect.owner == owner, Effect.state.not_in(SETTLED))
@@ -331,18 +333,55 @@ def _record(record: Record, owner: str, attempt: Attempt, manner: Manner, answer
         ).scalar_one_or_none()
         if mine is None:
             return _late(session, attempt, answer)
+        if came_late is not None:  # from a worker whose lease was taken, and who had acted all the same
+            _compare(session, attempt.key, came_late, answer.vendor_id)
         manner.record(session, attempt, answer)
     return Outcome(Came.DONE, answer.vendor_id, answer.facts, first_time=True)
 
 
 def _late(session: Session, attempt: Attempt, answer: Answer) -> Outcome:
-    """The lease was taken meanwhile: keep the vendor's id all the same, so that nothing is lost sight of."""
+    """The lease was taken meanwhile: keep the vendor's id all the same, and tell the operator of it."""
     effect = session.get_one(Effect, attempt.key)
-    if effect.vendor_id is None:
+    if effect.vendor_id is not None or effect.state in SETTLED:
+        _compare(session, attempt.key, effect.vendor_id, answer.vendor_id)
+    else:
         effect.vendor_id = answer.vendor_id
-    elif effect.vendor_id != answer.vendor_id:
-        effect.error = f"a second answer came late: {answer.vendor_id} beside {effect.vendor_id}"
+        incidents.report(session, _after_its_lease(effect))
     return Outcome(Came.BUSY, answer.vendor_id, answer.facts, error=effect.error)
+
+
+def _compare(session: Session, key: str, known: str | None, also: str | None) -> None:
+    """Two workers got an answer for one effect: the same one, or a duplicate that a person must undo."""
+    if known == also:
+        incidents.over(session, f"late:{key}")
+        return
+    effect = session.get_one(Effect, key, populate_existing=True)
+    effect.error = f"a second answer came late: {also} beside {known}"
+    incidents.report(session, _duplicate(effect, f"{also} beside {known}"))
+
+
+def _after_its_lease(effect: Effect) -> Trouble:
+    return Trouble(
+        key=f"late:{effect.key}",
+        alert="duplicate",
+        severity="HIGH",
+        title=f"An answer for {effect.key} came after its lease was over",
+        text=f"{effect.vendor_id} is kept. Another worker looks for it meanwhile; should it act too, that is told.",
+        command="pipeline status",
+        lot_id=effect.lot_id,
+    )
+
+
+def _duplicate(effect: Effect, ids: str) -> Trouble:
+    return Trouble(
+        key=f"late:{effect.key}",
+        alert="duplicate",
+        severity="CRITICAL",
+        title=f"{effect.key} may have happened twice",
+        text=f"The vendor gave {ids}. Look at both there, and undo the one that our record does not name.",
+        command="pipeline status",
+        lot_id=effect.lot_id,
+    )
 
 
 def _refuse(record: Record, owner: str, attempt: Attempt, manner: Manner, error: Exception) -> Outcome:

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tasks.lots import effects, pauses
 from tasks.lots.effects import Answer, Attempt, Came, Manner, Outcome, Resume, State
 from tasks.lots.engine import Record
-from tasks.lots.records import Effect
+from tasks.lots.records import Effect, Incident
 from tests.conftest import HeldClock
 
 KEY = "refund:7:1"
@@ -188,20 +189,68 @@ def test_a_worker_killed_between_the_answer_and_the_commit_repeats_nothing(
     assert (len(vendor.done), vendor.records, row(sqlite_record).state) == (1, 1, State.ADOPTED)
 
 
-def test_a_worker_whose_lease_was_taken_still_leaves_the_vendors_id(
-    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+def alerts(record: Record, *, closed: bool = False) -> list[tuple[str, str]]:
+    with record.read() as session:
+        rows = session.scalars(select(Incident).order_by(Incident.id))
+        return [(one.severity, one.text) for one in rows if one.closed_at is None or closed]
+
+
+def test_a_worker_whose_lease_was_taken_still_leaves_the_vendors_id_and_tells_the_operator(
+    record: Record, vendor: Vendor, held_clock: HeldClock
 ) -> None:
-    plan(sqlite_record)
+    plan(record)
 
     def slow(attempt: Attempt) -> Answer:
-        answer = vendor.act(attempt)
-        held_clock.advance(500)
-        assert perform(sqlite_record, vendor.manner(look=lambda attempt: None)).came is not Came.BUSY
+        answer, vendor.hidden = vendor.act(attempt), True
+        held_clock.advance(91)
+        assert perform(record, vendor.manner()).came is Came.WAITING  # its look finds nothing yet
         return answer
 
-    outcome = perform(sqlite_record, vendor.manner(act=slow))
-    assert outcome.came is Came.BUSY
-    assert row(sqlite_record).vendor_id is not None
+    assert perform(record, vendor.manner(act=slow)).came is Came.BUSY
+    assert row(record).vendor_id == vendor.done[0]
+    assert [severity for severity, _ in alerts(record)] == ["HIGH"]
+    vendor.hidden = False
+    assert perform(record, vendor.manner()).came is Came.DONE
+    assert (row(record).state, alerts(record)) == (State.ADOPTED, [])  # it was one and the same
+
+
+def test_an_answer_that_comes_late_beside_another_is_told_as_a_duplicate(
+    record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    plan(record)
+
+    def slow(attempt: Attempt) -> Answer:
+        answer, vendor.hidden = vendor.act(attempt), True
+        held_clock.advance(500)
+        assert perform(record, vendor.manner()).came is Came.DONE  # it proved nothing had happened, and was wrong
+        return answer
+
+    assert perform(record, vendor.manner(act=slow)).came is Came.BUSY
+    first, second = vendor.done
+    assert row(record).vendor_id == second
+    ((severity, text),) = alerts(record)
+    assert severity == "CRITICAL"
+    assert first in text
+    assert second in text
+
+
+def test_a_second_act_does_not_hide_the_id_that_came_late(
+    record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    plan(record)
+
+    def slow(attempt: Attempt) -> Answer:
+        answer, vendor.hidden = vendor.act(attempt), True
+        held_clock.advance(91)
+        assert perform(record, vendor.manner()).came is Came.WAITING
+        return answer
+
+    perform(record, vendor.manner(act=slow))
+    held_clock.advance(500)
+    assert perform(record, vendor.manner()).came is Came.DONE
+    ((severity, text),) = alerts(record)
+    assert severity == "CRITICAL"
+    assert all(one in text for one in vendor.done)
 
 
 def test_half_built_work_goes_on_at_once_under_the_same_vendor_key(
