@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from tasks.lots import clock
 from tasks.lots.engine import Record, connect
@@ -49,17 +50,23 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
+@pytest.fixture
+def empty_postgres(postgres_url: str) -> str:
+    """The address of a PostgreSQL database with nothing in it."""
+    engine = connect(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("drop schema public cascade"))
+        connection.execute(text("create schema public"))
+    engine.dispose()
+    return postgres_url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def record(request: pytest.FixtureRequest) -> Iterator[Record]:
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_record")
         return
-    from sqlalchemy import text
-
-    found = Record(connect(request.getfixturevalue("postgres_url")))
-    with found.engine.begin() as connection:
-        connection.execute(text("drop schema public cascade"))
-        connection.execute(text("create schema public"))
+    found = Record(connect(request.getfixturevalue("empty_postgres")))
     migrate(found)
     yield found
     found.close()

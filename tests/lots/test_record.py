@@ -163,11 +163,27 @@ def test_the_migrations_make_what_the_models_say_and_a_second_run_finds_nothing_
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_four_processes_may_migrate_an_empty_record_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_four_processes_may_migrate_an_empty_record_at_once(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     url = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+    if database == "postgresql":
+        url = request.getfixturevalue("empty_postgres")
     code = (
         "import sys; from tasks.lots.engine import Record, connect; from tasks.lots.migrate import migrate, revision;"
-        "record = Record(connect(sys.argv[1])); migrate(record); print(revision(record))"
+        "record = Record(connect(sys.argv[1])); sys.stdin.readline(); migrate(record); print(revision(record))"
     )
-    crowd = [subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    assert {process.communicate()[0].strip() for process in crowd} == {head()}
+    command = [sys.executable, "-c", code, url]
+    crowd = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    time.sleep(1)  # all of them are at the line
+    for process in crowd:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [process.communicate() for process in crowd]
+    assert [error for _, error in told if error] == []
+    assert {found.strip() for found, _ in told} == {head()}
