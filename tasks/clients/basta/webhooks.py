@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+
+from tasks.clients import signing
+from tasks.clients.signing import Verdict, inner, maybe_word, strict, timed, word
 
 TOLERANCE_SECONDS = 300
 
@@ -27,19 +27,12 @@ class Told(BaseModel):
 
 def signature(raw: bytes, secret: str, at: int) -> str:
     """The hex HMAC-SHA256 over "<t>.<body>", keyed by the secret without its prefix."""
-    key = secret.removeprefix("whsec_").encode()
-    return hmac.new(key, f"{at}.".encode() + raw, hashlib.sha256).hexdigest()
+    return timed(raw, secret.removeprefix("whsec_"), at)
 
 
-def verify(raw: bytes, header: str, secret: str, now: datetime) -> bool:
+def judge(raw: bytes, header: str, secret: str, now: datetime) -> Verdict:
     """Whether Basta sent this within five minutes of now, either way; an empty secret lets nothing in."""
-    parts = dict(part.strip().split("=", 1) for part in header.split(",") if "=" in part)
-    if not secret or not parts.get("t", "").isascii() or not parts.get("t", "").isdigit():
-        return False
-    at = int(parts["t"])
-    if abs(now.timestamp() - at) > TOLERANCE_SECONDS:
-        return False
-    return hmac.compare_digest(signature(raw, secret, at).encode(), parts.get("v1", "").encode("utf-8", "replace"))
+    return signing.judge(raw, header, secret.removeprefix("whsec_"), now, signature, TOLERANCE_SECONDS)
 
 
 def normal(status: Any) -> str | None:
@@ -51,22 +44,23 @@ def normal(status: Any) -> str | None:
 
 
 def parse(raw: bytes) -> Told:
-    """A verified body.
+    """A genuine body.
 
     Raises:
-        ValueError: no JSON object with an idempotency key.
+        ValueError, RecursionError: no JSON object with an idempotency key, or its ids are none.
     """
-    body: Any = json.loads(raw)
-    if not isinstance(body, dict) or not body.get("idempotencyKey"):
-        raise ValueError("Basta's event has no idempotency key")
-    data: dict[str, Any] = body["data"] if isinstance(body.get("data"), dict) else {}
-    changes = [one for one in data.get("itemStatusChanges") or () if isinstance(one, dict)]
-    items = [one.get("itemId") for one in changes] or [data.get("itemId")]
-    status = data.get("saleStatus") or (changes[0].get("itemStatus") if changes else None)
+    body = strict(raw)
+    data = inner(body.get("data"))
+    changes = data.get("itemStatusChanges") or []
+    if not isinstance(changes, list):
+        raise ValueError("Basta's changes are no list")
+    rows = [inner(one) for one in changes]
+    items = [row.get("itemId") for row in rows] or [data.get("itemId")]
+    status = data.get("saleStatus") or (rows[0].get("itemStatus") if rows else None)
     return Told(
-        event_id=str(body["idempotencyKey"]),
-        action=str(body.get("actionType") or "Unknown"),
-        sale_id=str(data["saleId"]) if data.get("saleId") else None,
-        item_ids=tuple(str(one) for one in items if one),
-        status=normal(status),
+        event_id=word(body.get("idempotencyKey")),
+        action=word(body.get("actionType") or "Unknown"),
+        sale_id=maybe_word(data.get("saleId")),
+        item_ids=tuple(word(one) for one in items if one),
+        status=normal(maybe_word(status)),
     )

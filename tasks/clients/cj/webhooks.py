@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from tasks.clients.cj.models import OrderStatus
-from tasks.clients.cj.parsing import loads
 from tasks.clients.cj.reading import order_status
+from tasks.clients.signing import Verdict, inner, maybe_word, strict, word
 
 PARCEL_DELIVERED = 12
 
@@ -33,32 +32,32 @@ def signature(raw: bytes, open_id: str) -> str:
     return base64.b64encode(hmac.new(open_id.encode(), raw, hashlib.sha256).digest()).decode()
 
 
-def verify(raw: bytes, sign: str, open_id: str) -> bool:
-    """Whether CJ sent this; without an openId, nothing is from CJ."""
-    if not open_id or not sign:
-        return False
-    return hmac.compare_digest(signature(raw, open_id).encode(), sign.encode("utf-8", "replace"))
+def judge(raw: bytes, sign: str, open_id: str) -> Verdict:
+    """Whether CJ sent this; without an openId, nothing is from CJ. It signs no time: its ids keep replays out."""
+    if not open_id:
+        return Verdict.CLOSED
+    if not sign:
+        return Verdict.UNSIGNED
+    good = hmac.compare_digest(signature(raw, open_id).encode(), sign.encode("utf-8", "replace"))
+    return Verdict.GENUINE if good else Verdict.WRONG
 
 
 def parse(raw: bytes) -> Told:
-    """A verified body. Ids come as numbers or texts.
+    """A genuine body. Ids come as numbers or texts.
 
     Raises:
-        ValueError: no JSON object with a message id.
+        ValueError, RecursionError: no JSON object with a message id, or its ids are none.
     """
-    body: Any = loads(raw)
-    if not isinstance(body, dict) or not body.get("messageId"):
-        raise ValueError("CJ's message has no id")
-    params = body.get("params") or {}
-    if not isinstance(params, dict):
-        params = {}
-    order_id = params.get("cjOrderId") or params.get("orderId")
-    number = params.get("orderNumber") or next(iter(params.get("storeOrderNumbers") or ()), None)
+    body = strict(raw)
+    params = inner(body.get("params"))
+    numbers = params.get("storeOrderNumbers") or []
+    if not isinstance(numbers, list):
+        raise ValueError("CJ's order numbers are no list")
     raw_status = params.get("orderStatus")
     return Told(
-        message_id=str(body["messageId"]),
-        type=str(body.get("type") or "UNKNOWN"),
-        order_number=str(number) if number else None,
-        order_id=str(order_id) if order_id else None,
-        status=order_status(raw_status) if raw_status else None,
+        message_id=word(body.get("messageId")),
+        type=word(body.get("type") or "UNKNOWN"),
+        order_number=maybe_word(params.get("orderNumber") or next(iter(numbers), None)),
+        order_id=maybe_word(params.get("cjOrderId") or params.get("orderId")),
+        status=order_status(word(raw_status)) if raw_status else None,
     )
