@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tasks.lots import approvals, cj_calls, incidents, pauses
 from tasks.lots.clock import now
-from tasks.lots.leases import RECEIVER
+from tasks.lots.leases import NO_FLOWS, RECEIVER
 from tasks.lots.models import Invoice, Lot
 from tasks.lots.records import FlowLease
 from tasks.lots.states import LotStatus
@@ -89,7 +89,9 @@ def view(session: Session, settings: Settings, sale_id: str | None = None) -> di
             }
             for one in cj_calls.allowances(session)
         ],
-        "flows": {lease.flow: _flow(lease) for lease in session.scalars(select(FlowLease)) if lease.flow != RECEIVER},
+        "flows": {
+            lease.flow: _flow(lease) for lease in session.scalars(select(FlowLease)) if lease.flow not in NO_FLOWS
+        },
         "receiver": _receiver(session),
         "pauses": [{"scope": one.scope, "since": one.since.isoformat()} for one in pauses.current(session)],
         "approvals": [{"id": one.id, "question": one.question} for one in approvals.open_ones(session)],

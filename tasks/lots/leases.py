@@ -13,6 +13,10 @@ from tasks.lots.records import FlowLease
 
 #: The webhook receiver, which beats rather than runs.
 RECEIVER = "receiver"
+#: Held by `pipeline setup` while CJ tries the address of its callbacks, unsigned.
+PROBE = "cj-probe"
+#: Rows that are no flow's.
+NO_FLOWS = (RECEIVER, PROBE)
 
 
 class LeaseHeld(Exception):
@@ -68,6 +72,13 @@ def beat(record: Record, name: str) -> None:
             row = FlowLease(flow=name, started_at=now())
             session.add(row)
         row.finished_at, row.outcome = now(), "alive"
+
+
+def is_held(record: Record, flow: str) -> bool:
+    """Whether somebody holds it now."""
+    with record.read() as session:
+        lease = session.get(FlowLease, flow)
+    return lease is not None and lease.owner is not None and lease.until is not None and lease.until > now()
 
 
 @contextmanager

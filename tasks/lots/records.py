@@ -71,6 +71,18 @@ class InboxEvent(Base):
     expires_at: Mapped[datetime]
 
 
+class WebhookRefusal(Base):
+    """How many webhooks of one source were refused in one hour, and why: no body, no header, no address."""
+
+    __tablename__ = "webhook_refusals"
+
+    source: Mapped[Text] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)  # its beginning
+    reason: Mapped[Text] = mapped_column(primary_key=True)  # unsigned, wrong, stale, closed, unreadable, too large
+    count: Mapped[int] = mapped_column(default=0)
+    last_at: Mapped[datetime]
+
+
 class Incident(Base):
     """Something the operator must know of, from when it opened until it is over."""
 
