@@ -55,8 +55,10 @@ def _cycle(sale_id: str | None) -> Any:
     cycle.stage("balance", only(guarding.balance_due), guarding.check_balance)
     cycle.stage("pay", only(fulfilment.orders_to_pay), fulfilment.pay_order, one_at_a_time=True)
 
-    # What arrived meanwhile is not left for the next cycle.
-    cycle.stage("inbox", only(collecting.invoices_told), collecting.collect)
+    # What arrived meanwhile is not left for the next cycle: a run that it started was cancelled while this one ran.
+    cycle.stage("inbox: sales", only(closing.sales_told), closing.close_sale)
+    cycle.stage("inbox: invoices", only(collecting.invoices_told), collecting.collect)
+    cycle.stage("inbox: parcels", only(tracking.parcels_told), tracking.poll_parcels)
     cycle.stage("mail", notifying.mails_waiting, notifying.send_mail)
     guarding.look_for_trouble()
     notifying.tell_operator()

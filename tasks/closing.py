@@ -23,8 +23,8 @@ def sales_to_read(sale_id: str | None = None) -> list[int]:
 
     Never all history: a sale whose lots are all closed is not asked for again.
     """
+    told = _told_of()
     with desk().record.read() as session:
-        told = {str(event.payload.get("sale_id")) for event in inbox.waiting(session, "basta")}
         query = (
             select(Sale)
             .join(Lot, Lot.sale_id == Sale.id)
@@ -42,6 +42,30 @@ def sales_to_read(sale_id: str | None = None) -> list[int]:
         )
         sales = session.scalars(query.where(Sale.basta_sale_id == sale_id) if sale_id else query)
         return [sale.id for sale in sales]
+
+
+def sales_told(sale_id: str | None = None) -> list[int]:
+    """Sales that Basta told something of, since they were last read."""
+    told = _told_of()
+    with desk().record.read() as session:
+        query = select(Sale.id).where(Sale.basta_sale_id.in_(told)).order_by(Sale.id)
+        return list(session.scalars(query.where(Sale.basta_sale_id == sale_id) if sale_id else query))
+
+
+def _told_of() -> set[str]:
+    """Basta's ids of the sales that waiting events are about; events about nothing that is open are done with."""
+    found: dict[str, list[int]] = {}
+    with desk().record.read() as session:
+        for event in inbox.waiting(session, "basta"):
+            found.setdefault(str(event.payload.get("sale_id")), []).append(event.id)
+        known = select(Sale.basta_sale_id).where(Sale.basta_sale_id.in_(found))
+        lots = select(Lot.sale_id).where(Lot.status.in_(OPEN))
+        waits = set(session.scalars(known.where(or_(Sale.closed_at.is_(None), Sale.id.in_(lots)))))
+    strangers = [event for sale, events in found.items() if sale not in waits for event in events]
+    if strangers:
+        with desk().record.write() as session:
+            inbox.handled(session, *strangers)
+    return {sale for sale in found if sale in waits}
 
 
 @task(task_run_name="close sale {sale_row_id}", **READING)

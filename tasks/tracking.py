@@ -30,12 +30,39 @@ def parcels_due(sale_id: str | None = None) -> list[list[int]]:
     """Orders whose next look is due, or that CJ told of, a hundred a call."""
     at = desk()
     base = timedelta(seconds=at.settings.parcel_poll_seconds)
+    told = _told_of()
     with at.record.read() as session:
-        told = {event.payload.get("order_number") for event in inbox.waiting(session, "cj")}
         query = select(Lot).where(Lot.cj_order_id.is_not(None), Lot.status.in_(UNDER_WAY)).order_by(Lot.id)
         lots = session.scalars(query.where(Lot.basta_sale_id == sale_id) if sale_id else query)
         due = [lot.id for lot in lots if lot.cj_order_number in told or _is_due(lot, base)]
-    return [due[start : start + BATCH] for start in range(0, len(due), BATCH)]
+    return _batches(due)
+
+
+def parcels_told(sale_id: str | None = None) -> list[list[int]]:
+    """Orders that CJ told something of, since they were last read, a hundred a call."""
+    told = _told_of()
+    with desk().record.read() as session:
+        query = select(Lot.id).where(Lot.cj_order_number.in_(told), Lot.cj_order_id.is_not(None)).order_by(Lot.id)
+        return _batches(list(session.scalars(query.where(Lot.basta_sale_id == sale_id) if sale_id else query)))
+
+
+def _batches(lots: list[int]) -> list[list[int]]:
+    return [lots[start : start + BATCH] for start in range(0, len(lots), BATCH)]
+
+
+def _told_of() -> set[str]:
+    """The orders that waiting messages are about; messages about none that is under way are done with."""
+    found: dict[str, list[int]] = {}
+    with desk().record.read() as session:
+        for event in inbox.waiting(session, "cj"):
+            found.setdefault(str(event.payload.get("order_number")), []).append(event.id)
+        ours = select(Lot.cj_order_number).where(Lot.cj_order_number.in_(found), Lot.status.in_(UNDER_WAY))
+        waits = set(session.scalars(ours))
+    strangers = [event for number, events in found.items() if number not in waits for event in events]
+    if strangers:
+        with desk().record.write() as session:
+            inbox.handled(session, *strangers)
+    return {number for number in found if number in waits}
 
 
 def _is_due(lot: Lot, base: timedelta) -> bool:
