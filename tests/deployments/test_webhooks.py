@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from deployments.waking import Bell
 from deployments.webhooks import LARGEST_BODY, receiver
 from tasks.clients.basta import webhooks as basta
 from tasks.clients.cj import webhooks as cj
@@ -23,8 +25,9 @@ from tasks.lots.clock import now
 from tasks.lots.engine import Record
 from tasks.lots.records import InboxEvent
 from tasks.settings import Settings
+from tests.deployments.hostile import HEADERS, SOURCES, Attacker, attack_all, genuine, signature
 
-SOURCES = st.sampled_from(["stripe", "basta", "cj"])
+KNOWN = Settings(STRIPE_WEBHOOK_SECRET="whsec_s", BASTA_WEBHOOK_SECRET="whsec_b")
 
 
 class Sender:
@@ -58,8 +61,7 @@ def client(sqlite_record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
     shown = {name: getattr(value, "get_secret_value", value.__str__)() for name, value in tokens}
     (tmp_path / ".cj-token.json").write_text(json.dumps(shown))
-    known = Settings(STRIPE_WEBHOOK_SECRET="whsec_s", BASTA_WEBHOOK_SECRET="whsec_b")
-    return Sender(receiver(known, sqlite_record))
+    return Sender(receiver(KNOWN, sqlite_record))
 
 
 def signed(source: str, body: bytes, shift: int = 0) -> dict[str, str]:
@@ -130,10 +132,43 @@ def test_signed_nonsense_is_never_a_crash_and_unsigned_never_accepted(client: Se
     assert client.post(source, body, signed(source, body)) in (200, 400)
 
 
-def test_an_empty_secret_lets_nothing_in(
-    sqlite_record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class CountedBell(Bell):
+    """Remembers who rang."""
+
+    rung: list[str]
+
+    def ring(self, source: str) -> None:
+        self.rung.append(source)
+
+
+def test_ten_thousand_hostile_bodies_have_no_effect_and_make_nothing_fall_over(
+    client: Sender, sqlite_record: Record
+) -> None:
+    """W3."""
+    bell = CountedBell(KNOWN)
+    bell.rung = []
+    app = receiver(KNOWN, sqlite_record, bell)
+    at = int(now().timestamp())
+    for source in SOURCES:  # so that there is something to replay
+        body = genuine(source, "known")
+        assert client.post(source, body, {HEADERS[source]: signature(source, body, at)}) == 200
+    before = [event.external_id for event in kept(sqlite_record)]
+    seen: Counter[tuple[str, int]] = Counter()
+    for attack, status in attack_all(app, Attacker(1, at).attacks(10_000)):
+        assert status == 200 if attack.replayed else status in (400, 401, 413), attack
+        seen[attack.kind, status] += 1
+    assert sum(seen.values()) == 10_000
+    assert len({kind for kind, _ in seen}) == 18
+    assert [event.external_id for event in kept(sqlite_record)] == before
+    assert bell.rung == []
+
+
+@pytest.mark.parametrize("source", ["stripe", "basta", "cj"])
+def test_without_a_secret_nothing_is_the_vendors(
+    sqlite_record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     monkeypatch.setenv("PIPELINE_HOME", str(tmp_path))
-    at = int(now().timestamp())
-    header = {"stripe-signature": f"t={at},v1={stripe.signature(STRIPE, '', at)}"}
-    assert Sender(receiver(Settings(), sqlite_record)).post("stripe", STRIPE, header) == 401
+    body, at = genuine(source, "x"), int(now().timestamp())
+    sender = Sender(receiver(Settings(), sqlite_record))
+    for secret in ("", "whsec_", "None"):
+        assert sender.post(source, body, {HEADERS[source]: signature(source, body, at, secret)}) == 401
