@@ -9,26 +9,49 @@ from sqlalchemy.orm import Session
 
 from tasks import letters
 from tasks.charging import charge
+from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Desk, desk
-from tasks.lots import effects, inbox, pauses
+from tasks.lots import effects, inbox, leases, pauses
 from tasks.lots.clock import now
 from tasks.lots.effects import Answer, Attempt, Manner
 from tasks.lots.models import Buyer, Invoice, Sale
 from tasks.lots.records import Effect, InboxEvent
 from tasks.noting import NOTES, tell_basta
-from tasks.retrying import ACTING, task
-from tasks.settling import converge
+from tasks.retrying import ACTING, run_logger, task
+from tasks.reversals import TOLD_OF, adopt_reversals
+from tasks.settling import DISPUTE, converge
 
 OPEN = ("OPEN", "PAYMENT_FAILED")
+#: Events are asked for since the last finished cycle and a day before; Stripe keeps them for 30 days.
+OVERLAP, STRIPE_KEEPS = timedelta(days=1), timedelta(days=30)
 
 
-def _told(session: Session) -> dict[int, list[int]]:
+def _told(session: Session) -> dict[int, list[InboxEvent]]:
     """Waiting Stripe events by the invoice they are about; those about none of ours are done with."""
-    found: dict[int, list[int]] = {}
+    found: dict[int, list[InboxEvent]] = {}
     for event in inbox.waiting(session, "stripe"):
         row = session.scalars(_named_by(event)).first()
-        found.setdefault(row.id if row else 0, []).append(event.id)
+        found.setdefault(row.id if row else 0, []).append(event)
     return found
+
+
+def fetch_events(at: Desk) -> None:
+    """Ask Stripe for what went back lately, as webhooks may all be lost; it waits in the inbox beside theirs."""
+    with at.record.read() as session:
+        if session.execute(select(Invoice.id).where(Invoice.paid_at.is_not(None)).limit(1)).first() is None:
+            return
+        before = leases.last_finished(session, "processing")
+    since = max(min(before or now(), now()) - OVERLAP, now() - STRIPE_KEEPS)
+    try:
+        events = at.stripe.events(TOLD_OF, int(since.timestamp()))
+    except ServiceUnavailable as error:
+        run_logger().warning("what went back is asked again next cycle: %s", error)
+        return
+    with at.record.read() as session:
+        known = inbox.known(session, "stripe", [event.id for event in events])
+    for event in reversed(events):
+        if event.id not in known:
+            inbox.receive(at.record, "stripe", event.id, event.type, event.model_dump(exclude={"id", "type"}))
 
 
 def _named_by(event: InboxEvent) -> Select[Invoice]:
@@ -48,17 +71,22 @@ def invoices_told(sale_id: str | None = None) -> list[int]:
         told = _told(session)
     if strangers := told.pop(0, []):
         with desk().record.write() as session:
-            inbox.handled(session, *strangers)
+            inbox.handled(session, *(event.id for event in strangers))
     return sorted(told)
 
 
 def invoices_due(sale_id: str | None = None) -> list[int]:
-    """Open invoices, those Stripe told of, and paid ones whose fee or Basta's note is still missing."""
+    """Open and disputed invoices, those Stripe told of, and paid ones whose fee or Basta's note is still missing."""
+    fetch_events(desk())
     told = invoices_told(sale_id)
     with desk().record.read() as session:
         query = select(Invoice).where(
             Invoice.stripe_invoice_id.is_not(None),
-            or_(Invoice.status.in_(OPEN), (Invoice.status == "PAID") & Invoice.fee_cents.is_(None)),
+            or_(
+                Invoice.status.in_(OPEN),
+                Invoice.hold_reason == DISPUTE,
+                (Invoice.status == "PAID") & Invoice.fee_cents.is_(None),
+            ),
         )
         if sale_id:
             query = query.join(Sale, Sale.id == Invoice.sale_id).where(Sale.basta_sale_id == sale_id)
@@ -84,9 +112,14 @@ def look_after(at: Desk, invoice_id: int) -> str:
     """
     with at.record.read() as session:
         events = _told(session).get(invoice_id, [])
-    status = converge(at, invoice_id, told_by_webhook=bool(events))
+    went_back = any(event.type in TOLD_OF for event in events)
+    status = converge(at, invoice_id, told_by_webhook=any(event.type not in TOLD_OF for event in events))
+    with at.record.read() as session:
+        disputed = session.get_one(Invoice, invoice_id).hold_reason == DISPUTE
+    if went_back or disputed:
+        adopt_reversals(at, invoice_id)
     with at.record.write() as session:
-        inbox.handled(session, *events)
+        inbox.handled(session, *(event.id for event in events))
     if status in OPEN:
         status = _age(at, invoice_id, status)
     tell_basta(at, invoice_id)

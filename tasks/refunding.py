@@ -5,21 +5,21 @@ from __future__ import annotations
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from tasks import letters
 from tasks.clients import stripe as bank
 from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk, desk
 from tasks.lots import effects, incidents, ledger
-from tasks.lots.effects import Answer, Attempt, Came, Manner, State
+from tasks.lots.effects import Answer, Attempt, Came, Manner
 from tasks.lots.incidents import Trouble
 from tasks.lots.ledger import Kind
-from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot
+from tasks.lots.models import Invoice, InvoiceLine, Lot
 from tasks.lots.moving import lock, move
 from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
 from tasks.retrying import ACTING, task
-from tasks.rules.money import dollars
+from tasks.reversals import adopt_reversals, bring_up, end_basta_order, living_order, refund_failed
 from tasks.rules.refunds import Way, is_sound, share_cents, way_back
+from tasks.settling import DISPUTE
 
 
 class UnsoundRefund(Exception):
@@ -66,8 +66,8 @@ def refund(at: Desk, lot_id: int) -> str:
         return _nothing_due(at, lot_id)
     if way is Way.WAIT:
         return "waits for its invoice"
-    if _disputed(at, lot):
-        return "frozen by a dispute"
+    if frozen := _disputed(at, lot):
+        return frozen
     if not _plan(at, lot_id):
         return "left alone"
     outcome = at.settle(f"refund:{lot_id}:1", _giving_back(at, lot_id))
@@ -112,19 +112,22 @@ def _off_the_bill(session: Session, lot: Lot) -> bool:
     return True
 
 
-def _disputed(at: Desk, lot: Lot) -> bool:
-    """While the buyer's bank has the money, nothing is given back beside it."""
+def _disputed(at: Desk, lot: Lot) -> str | None:
+    """While the buyer's bank has the money, or for good, nothing is given back beside it; how that stands."""
     with at.record.read() as session:
         invoice = session.get_one(Invoice, lot.invoice_id)
     if invoice.status != "PAID" or invoice.stripe_invoice_id is None:
-        return False
+        return None
     if not any(payment.disputed for payment in at.stripe.payments(invoice.stripe_invoice_id)):
-        with at.record.write() as session:
-            incidents.over(session, f"refund:disputed:{lot.id}")
-        return False
+        return None
+    adopt_reversals(at, invoice.id)
     with at.record.write() as session:
+        if session.get_one(Lot, lot.id).refund_status == "LOST":
+            return "lost to a dispute"
+        if session.get_one(Invoice, invoice.id).hold_reason != DISPUTE:
+            return None  # decided, and won
         incidents.report(session, _frozen(session.get_one(Lot, lot.id)))
-    return True
+    return "frozen by a dispute"
 
 
 def _plan(at: Desk, lot_id: int) -> bool:
@@ -134,7 +137,7 @@ def _plan(at: Desk, lot_id: int) -> bool:
         if lot.invoice_id is None:
             return False
         invoice = session.get_one(Invoice, lot.invoice_id)
-        if open_order := _order_may_live(session, lot):
+        if open_order := living_order(session, lot):
             incidents.report(session, _unproven(lot, open_order))
             return False
         key = f"refund:{lot_id}:1"
@@ -148,19 +151,6 @@ def _plan(at: Desk, lot_id: int) -> bool:
             effects.plan(session, key, request, lot_id=lot_id, invoice_id=invoice.id)
         lot.refund_status = "PLANNED"
     return True
-
-
-def _order_may_live(session: Session, lot: Lot) -> str | None:
-    """Which effect at CJ is not proven to be without a living order; None when all are."""
-    if lot.cj_status == "CANCELLED":
-        return None
-    for effect in effects.of_lot(session, lot.id, "cj-order", "cj-confirm", "cj-pay"):
-        if effect.state in (State.REFUSED, State.DROPPED):
-            continue
-        if effect.state == State.PLANNED and effects.drop(session, effect.key, "the lot is refunded"):
-            continue
-        return effect.key
-    return None
 
 
 def _giving_back(at: Desk, lot_id: int) -> Manner:
@@ -197,13 +187,13 @@ def _giving_back(at: Desk, lot_id: int) -> Manner:
         _book(session, lot, answer)
         why = lot.error_message or REASONS.get(lot.status, "it cannot be delivered")
         move(session, lot_id, LotStatus.CANCELLED, why=f"refunded: {why}" if refunds else why)
-        _end_basta_order(session, lot)
+        end_basta_order(session, lot)
         incidents.over(session, f"refund:unproven:{lot_id}")
 
     def refused(session: Session, attempt: Attempt, error: Exception) -> None:
         lot = lock(session, lot_id)
         lot.refund_status = "FAILED"
-        incidents.report(session, _failed(lot, str(error)))
+        incidents.report(session, refund_failed(lot, str(error)))
 
     return Manner(look=look, act=act, record=record, refused=refused)
 
@@ -255,15 +245,6 @@ def _book(session: Session, lot: Lot, answer: Answer) -> None:
     )
 
 
-def _end_basta_order(session: Session, lot: Lot) -> None:
-    """Basta's order ends only when every lot of the invoice has."""
-    others = session.scalars(select(Lot).where(Lot.invoice_id == lot.invoice_id, Lot.id != lot.id))
-    if all(other.status is LotStatus.CANCELLED for other in others) and lot.invoice_id is not None:
-        invoice = session.get_one(Invoice, lot.invoice_id)
-        given = {"order_id": invoice.basta_order_id}
-        effects.plan(session, f"basta-cancel:{invoice.id}", given, invoice_id=invoice.id)
-
-
 def follow(at: Desk, lot_id: int) -> str:
     """Read a refund on its way; the buyer is told when it has succeeded, and a person when it failed."""
     with at.record.read() as session:
@@ -272,56 +253,8 @@ def follow(at: Desk, lot_id: int) -> str:
         return (lot.refund_status or "none").lower()
     theirs = at.stripe.refund(lot.stripe_refund_id)
     with at.record.write() as session:
-        lot = lock(session, lot_id)
-        if theirs.status == "succeeded" and lot.refund_status != "SUCCEEDED":
-            lot.refund_status = "SUCCEEDED"
-            _mail(session, lot)
-        elif theirs.status in ("failed", "canceled") and lot.refund_status != "FAILED":
-            lot.refund_status = "FAILED"
-            ledger.book(
-                session,
-                f"refund-failed:{theirs.id}",
-                Kind.REFUND_FAILED,
-                theirs.amount_cents,
-                vendor="stripe",
-                vendor_id=theirs.id,
-                lot_id=lot.id,
-                invoice_id=lot.invoice_id,
-            )
-            incidents.report(session, _failed(lot, theirs.failure_reason or theirs.status))
+        bring_up(session, lock(session, lot_id), theirs)
     return theirs.status
-
-
-def _mail(session: Session, lot: Lot) -> None:
-    invoice = session.get_one(Invoice, lot.invoice_id)
-    buyer = session.get_one(Buyer, invoice.buyer_id)
-    reason = (lot.error_message or "it cannot be delivered").removeprefix("refunded: ")
-    letters.post(
-        session,
-        "order_refunded",
-        f"lot-{lot.id}",
-        to=buyer.email,
-        facts={
-            "name": buyer.name,
-            "title": lot.title,
-            "reason": reason,
-            "refund_cents": lot.refund_cents or 0,
-        },
-        lot_id=lot.id,
-    )
-
-
-def _failed(lot: Lot, why: str) -> Trouble:
-    return Trouble(
-        key=f"refund:failed:{lot.id}",
-        alert="refund-failed",
-        severity="CRITICAL",
-        title=f"The refund of lot {lot.id} failed",
-        text=f"{why}. No second one is made by itself: pay the buyer {dollars(lot.refund_cents or 0)} another way.",
-        command=f"pipeline status --sale-id {lot.basta_sale_id}",
-        lot_id=lot.id,
-        cents=lot.refund_cents,
-    )
 
 
 def _frozen(lot: Lot) -> Trouble:

@@ -21,6 +21,8 @@ from tasks.lots.moving import lock, move
 from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
 
+#: Why an invoice waits whose payment the buyer's bank disputes; `tasks.reversals` sets it and ends it.
+DISPUTE = "dispute"
 #: Words of Stripe after which an invoice is charged no more.
 FINISHED = ("paid", "void", "uncollectible")
 #: Lots in these statuses wait for their buyer's money.
@@ -88,7 +90,9 @@ def mark_paid(
         incidents.report(session, _underpaid(invoice, captured, owed))
         return
     first = invoice.status != "PAID"
-    invoice.status, invoice.hold_reason = "PAID", None
+    invoice.status = "PAID"
+    if invoice.hold_reason != DISPUTE:
+        invoice.hold_reason = None
     invoice.paid_at = invoice.paid_at or now()
     for payment in payments:
         invoice.payment_intent_id = payment.intent_id or invoice.payment_intent_id

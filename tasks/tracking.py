@@ -16,9 +16,10 @@ from tasks.lots.clock import now
 from tasks.lots.effects import Answer
 from tasks.lots.incidents import Trouble
 from tasks.lots.models import Buyer, Invoice, Lot
-from tasks.lots.moving import follow, hold, lock
+from tasks.lots.moving import follow, hold, lock, move
 from tasks.lots.states import LotStatus
 from tasks.retrying import READING, task
+from tasks.reversals import GONE_BACK, end_basta_order
 from tasks.rules.thresholds import parcel_poll_after
 from tasks.settling import book_order
 
@@ -115,6 +116,8 @@ def apply(session: Session, lot_id: int, order: Order) -> bool:
         OrderStatus.DELIVERED: LotStatus.DELIVERED,
         OrderStatus.COMPLETED: LotStatus.DELIVERED,
     }.get(order.status, LotStatus.CJ_PAID)
+    if target is not LotStatus.CJ_PAID:
+        incidents.over(session, f"order-lives:lot:{lot_id}")  # it cannot be stopped any more
     if _behind(before, target):
         for hop in follow(session, lot_id, target):
             _tell_buyer(session, lot_id, hop, order)
@@ -141,6 +144,11 @@ def _adopt_payment(session: Session, lot: Lot, order: Order) -> None:
 def _cancelled(session: Session, lot: Lot, order: Order) -> bool:
     """CJ, or a person there, cancelled the order: never made again; the buyer gets the money back."""
     incidents.over(session, f"pay:lot:{lot.id}")
+    incidents.over(session, f"order-lives:lot:{lot.id}")
+    if lot.refund_status in GONE_BACK:  # the buyer has the money already: nothing is left to do for this lot
+        move(session, lot.id, LotStatus.CANCELLED, why=f"{lot.hold_reason or 'given back'}: its order was cancelled")
+        end_basta_order(session, lot)
+        return True
     if lot.refund_status is None:
         lot.refund_status = "PLANNED"
         hold(session, lot.id, "cancelled at CJ", "the order was cancelled at CJ: the buyer gets the money back")

@@ -86,7 +86,7 @@ def _shares(session: Session, world: dict[str, Any]) -> Iterable[str]:
 def _ends(session: Session) -> Iterable[str]:
     for lot in session.scalars(select(Lot)):
         paid, delivered = lot.paid_at is not None, lot.status is LotStatus.DELIVERED
-        if paid and not delivered and lot.refund_status != "SUCCEEDED":
+        if paid and not delivered and lot.refund_status not in ("SUCCEEDED", "LOST"):
             yield f"lot {lot.id} is paid, and {lot.status} with refund {lot.refund_status}"
         if lot.winning_bid_cents and lot.invoice_id is None:
             yield f"lot {lot.id} was won and never invoiced"

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from tasks.clients.cj import Freight
 from tasks.desk import Desk
 from tasks.fulfilment.address import Address
+from tasks.lots import ledger
+from tasks.lots.ledger import Kind
 from tasks.lots.models import Invoice, Lot
 from tasks.lots.states import LotStatus
+from tasks.reversals import REFUNDED, adopt_reversals
 from tasks.rules.pricing import rose_too_much
 from tasks.rules.selection import sources
+from tasks.settling import DISPUTE
 
 
 @dataclass(frozen=True)
@@ -34,20 +38,21 @@ class Verdict:
     why: str
 
 
-def payment_trouble(desk: Desk, invoice: Invoice) -> str | None:
-    """Read the payment again: why nothing may be bought from it, or None.
+def payment_trouble(desk: Desk, lot_id: int, invoice: Invoice) -> str | None:
+    """Read the payment again: why nothing may be bought from it, or None. What went back is adopted at once.
 
     Raises:
         ServiceUnavailable: Stripe did not say: wait.
     """
     assert invoice.stripe_invoice_id
     payments = desk.stripe.payments(invoice.stripe_invoice_id)
-    if any(payment.disputed for payment in payments):
-        return "dispute"
-    refunded = sum(payment.refunded_cents for payment in payments)
-    ours = sum(note.post_payment_cents for note in desk.stripe.credit_notes(invoice.stripe_invoice_id)
-               if note.refund_ref and note.status == "issued") if refunded else 0  # fmt: skip
-    return "refunded elsewhere" if refunded > ours else None
+    with desk.record.read() as session:
+        known = -ledger.total(session, Kind.REFUND, invoice_id=invoice.id)
+    if any(one.disputed for one in payments) or sum(one.refunded_cents for one in payments) > known:
+        adopt_reversals(desk, invoice.id)
+    with desk.record.read() as session:
+        lot = session.get_one(Lot, lot_id)
+        return lot.hold_reason if lot.hold_reason in (DISPUTE, REFUNDED) else None
 
 
 def quote(desk: Desk, lot: Lot, address: Address) -> Quote | Verdict:

@@ -28,13 +28,7 @@ from tasks.rules.pricing import rose_too_much
 from tasks.settling import book_order
 
 PREFIX = "HS-"  # our orders at CJ: a fixed prefix and the lot's id
-NO_ADDRESS, DISPUTE, REFUNDED, REFUSED, CAP = (
-    "no address",
-    "dispute",
-    "refunded elsewhere",
-    "refused by CJ",
-    "daily cap",
-)
+NO_ADDRESS, REFUSED, CAP = "no address", "refused by CJ", "daily cap"
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=10), timedelta(hours=6)
 #: A payment that shows no effect is tried twice at most; then a person decides.
 MOST_PAYS = 2
@@ -52,8 +46,8 @@ def order_goods(desk: Desk, lot_id: int) -> str:
         buyer = session.get_one(Buyer, invoice.buyer_id)
         state = effects.state_of(session, f"cj-order:{lot_id}")
     if state in (None, State.PLANNED, State.REFUSED, State.DROPPED):
-        if trouble := payment_trouble(desk, invoice):
-            return _hold_for_payment(desk, lot_id, trouble)
+        if payment_trouble(desk, lot_id, invoice):
+            return "on hold"
         where = Address(**lot.ship_to) if lot.ship_to else addresses.find(desk, invoice, buyer)
         if where is None:
             return _ask_for_address(desk, lot_id, buyer)
@@ -77,7 +71,7 @@ def _plan_order(desk: Desk, lot_id: int, where: Address, offer: Quote) -> bool:
         lot.ship_to = where.frozen()
         lot.cj_order_number = f"{PREFIX}{lot_id}"
         lot.from_country, lot.logistic_name = offer.from_country, offer.logistic_name
-        release(session, lot_id, NO_ADDRESS, REFUSED, DISPUTE)
+        release(session, lot_id, NO_ADDRESS, REFUSED)
         request = {
             "number": lot.cj_order_number,
             "vid": lot.cj_vid,
@@ -322,30 +316,6 @@ def _tell_of_pay(desk: Desk, lot_id: int, outcome: Outcome) -> None:
                 cents=lot.cj_amount_cents,
             )
             incidents.report(session, trouble)
-
-
-def _hold_for_payment(desk: Desk, lot_id: int, trouble: str) -> str:
-    words = {
-        DISPUTE: "the buyer's bank disputes the payment: nothing is bought until that is decided",
-        REFUNDED: "the payment was refunded in Stripe by hand: nothing is bought from it",
-    }
-    with desk.record.write() as session:
-        lot = lock(session, lot_id)
-        hold(session, lot_id, trouble, words[trouble])
-        incidents.report(
-            session,
-            Trouble(
-                key=f"payment:invoice:{lot.invoice_id}",
-                alert="dispute" if trouble == DISPUTE else "refund",
-                severity="CRITICAL",
-                title=f"The payment of lot {lot_id} is in {'dispute' if trouble == DISPUTE else 'doubt'}",
-                text=words[trouble],
-                command=f"pipeline status --sale-id {lot.basta_sale_id}",
-                lot_id=lot_id,
-                cents=lot.winning_bid_cents,
-            ),
-        )
-    return "on hold"
 
 
 def _ask_for_address(desk: Desk, lot_id: int, buyer: Buyer) -> str:

@@ -17,7 +17,7 @@ from tasks.retrying import ACTING, READING, task
 
 BATCH = 100
 #: Holds that end by themselves or by the world: looked at again each cycle, or when their time has come.
-LOOKED_AT_AGAIN = (ordering.NO_ADDRESS, ordering.REFUSED, ordering.DISPUTE, ordering.CAP)
+LOOKED_AT_AGAIN = (ordering.NO_ADDRESS, ordering.REFUSED, ordering.CAP)
 
 
 def _lots(session: Session, status: LotStatus, sale_id: str | None) -> list[Lot]:

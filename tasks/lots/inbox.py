@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +35,14 @@ def receive(record: Record, source: str, external_id: str, type_: str, payload: 
     except IntegrityError:
         return False
     return True
+
+
+def known(session: Session, source: str, external_ids: Sequence[str]) -> set[str]:
+    """Those of these events that are here already, handled or not."""
+    query = select(InboxEvent.external_id).where(
+        InboxEvent.source == source, InboxEvent.external_id.in_(list(external_ids))
+    )
+    return set(session.scalars(query))
 
 
 def waiting(session: Session, *sources: str, limit: int = 500) -> list[InboxEvent]:

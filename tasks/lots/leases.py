@@ -5,7 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now
 from tasks.lots.engine import Record
@@ -62,6 +65,11 @@ def give_back(record: Record, flow: str, owner: str, outcome: str) -> None:
         lease = session.get(FlowLease, flow)
         if lease is not None and lease.owner == owner:
             lease.owner, lease.until, lease.finished_at, lease.outcome = None, None, now(), outcome
+
+
+def last_finished(session: Session, flow: str) -> datetime | None:
+    """When a run of this flow last ended; None before the first."""
+    return session.execute(select(FlowLease.finished_at).where(FlowLease.flow == flow)).scalar_one_or_none()
 
 
 def beat(record: Record, name: str) -> None:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     REFUND = "refund"  # minus
     REFUND_FAILED = "refund_failed"  # plus: the money came back to our balance
     DISPUTE = "dispute"  # minus when withdrawn, plus when won back
+    DISPUTE_FEE = "dispute_fee"  # minus, and plus where the bank gives it back
     CJ_CREDIT = "cj_credit"  # plus: CJ gave back what an order had cost
 
 

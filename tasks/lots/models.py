@@ -184,7 +184,7 @@ class Lot(Base):
     shipped_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
 
-    refund_status: Mapped[Text | None]  # PLANNED, PENDING, SUCCEEDED, FAILED, NONE_DUE
+    refund_status: Mapped[Text | None]  # PLANNED, PENDING, SUCCEEDED, FAILED, NONE_DUE, LOST
     refund_cents: Mapped[MaybeMoney]
     stripe_refund_id: Mapped[Text | None] = mapped_column(index=True)
 

@@ -63,8 +63,8 @@ def lots_frame(session: Session) -> pl.DataFrame:
 def margins(lots: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
     """One row a lot that was ever paid: income, costs, refunded, stripe fee and margin, in cents.
 
-    Stripe's fee is one for an invoice; each of its lots bears the share of its own income, and the largest
-    lot the odd cents, so that the shares add up.
+    Stripe's fees (of the charge, of a dispute) are the invoice's; each of its lots bears the share of its own
+    income, and the largest lot the odd cents, so that the shares add up.
     """
     per_lot = (
         ledger.filter(pl.col("lot_id").is_not_null())
@@ -77,7 +77,7 @@ def margins(lots: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
         )
     )
     fees = (
-        ledger.filter(pl.col("kind") == "stripe_fee")
+        ledger.filter(pl.col("kind").is_in(["stripe_fee", "dispute_fee"]))
         .group_by("invoice_id")
         .agg(pl.col("cents").sum().alias("invoice_fee_cents"))
     )

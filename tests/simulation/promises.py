@@ -44,7 +44,7 @@ def _ends(stage: Rehearsal) -> Iterator[str]:
     for lot in stage.lots():
         if lot.status not in FINAL and not stage.incidents():
             yield f"lot {lot.id} is left {lot.status}"
-        if lot.paid_at and lot.status is not LotStatus.DELIVERED and lot.refund_status != "SUCCEEDED":
+        if lot.paid_at and lot.status is not LotStatus.DELIVERED and lot.refund_status not in ("SUCCEEDED", "LOST"):
             yield f"lot {lot.id} is paid, {lot.status}, refund {lot.refund_status}"
     yield from (f"{key} is unsettled" for key in stage.unsettled())
 
@@ -67,7 +67,14 @@ def _books(stage: Rehearsal) -> Iterator[str]:
                 -total(session, Kind.REFUND),
                 sum(row["amount"] for row in stage.bank.store.refunds.values()),
             ),
-            "fees": (-total(session, Kind.STRIPE_FEE), sum(row["fee"] for row in stage.bank.store.movements.values())),
+            "fees": (
+                -total(session, Kind.STRIPE_FEE, Kind.DISPUTE_FEE),
+                sum(row["fee"] for row in stage.bank.store.movements.values()),
+            ),
+            "disputed": (
+                total(session, Kind.DISPUTE),
+                sum(row["amount"] for row in stage.bank.store.movements.values() if row["type"] == "adjustment"),
+            ),
             "paid at CJ": (
                 -total(session, Kind.GOODS, Kind.FREIGHT),
                 -sum(one.cents for one in stage.cj.payments if one.kind == "pay"),

@@ -128,6 +128,17 @@ class Refund(Model):
     failure_reason: str | None
 
 
+class Movement(Model):
+    """One movement on our balance at Stripe: `amount_cents` is signed, the fee is taken off it."""
+
+    id: str
+    kind: str  # charge, refund, refund_failure, adjustment, payout, ...
+    amount_cents: int
+    fee_cents: int
+    source: str | None
+    created_at: datetime
+
+
 class Dispute(Model):
     """A buyer's bank took the money back, for now or for good."""
 
@@ -137,12 +148,17 @@ class Dispute(Model):
     charge_id: str | None
     intent_id: str | None
     due_by: datetime | None
-    balance_cents: int  # what it moved on our balance so far
+    movements: tuple[Movement, ...]  # on our balance, so far
 
     @property
     def is_open(self) -> bool:
         """Not decided yet."""
         return self.status not in ("won", "lost", "warning_closed", "prevented")
+
+    @property
+    def balance_cents(self) -> int:
+        """What it moved on our balance so far, with its fees."""
+        return sum(one.amount_cents - one.fee_cents for one in self.movements)
 
 
 class Event(Model):
@@ -282,9 +298,20 @@ def refund(row: Json) -> Refund:
     )
 
 
+def movement(row: Json) -> Movement:
+    """A balance transaction from its fields."""
+    return Movement(
+        id=row["id"],
+        kind=row["type"],
+        amount_cents=row["amount"],
+        fee_cents=row.get("fee") or 0,
+        source=_id(row.get("source")),
+        created_at=moment(row["created"]) or datetime.now(UTC),
+    )
+
+
 def dispute(row: Json) -> Dispute:
     """A dispute from its fields."""
-    moved = row.get("balance_transactions") or ()
     return Dispute(
         id=row["id"],
         status=row["status"],
@@ -292,7 +319,7 @@ def dispute(row: Json) -> Dispute:
         charge_id=_id(row.get("charge")),
         intent_id=_id(row.get("payment_intent")),
         due_by=moment((row.get("evidence_details") or {}).get("due_by")),
-        balance_cents=sum(one.get("net") or 0 for one in moved),
+        movements=tuple(movement(one) for one in row.get("balance_transactions") or ()),
     )
 
 

@@ -28,7 +28,10 @@ EVENTS = (
     "credit_note.created",
     "credit_note.voided",
     "charge.dispute.created",
+    "charge.dispute.updated",
     "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
     "customer.updated",
 )
 
