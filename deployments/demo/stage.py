@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -56,6 +57,7 @@ CJ_SHARE = 1 / 1.2
 def built(*, real_pace: bool) -> Iterator[Stage]:
     """Sandbox and Prefect server, up and answering; gone afterwards, with all that they wrote."""
     interval = REAL_INTERVAL if real_pace else FAST_INTERVAL
+    signal.signal(signal.SIGTERM, _leave)
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pipeline-demo-")))
         world = build_world(seed=7)
@@ -68,6 +70,11 @@ def built(*, real_pace: bool) -> Iterator[Stage]:
         os.environ.update(_environment(sandbox_url, server_url, home, interval))
         stack.enter_context(_server(port, home))
         yield Stage(world, sandbox_url, server_url, home, interval)
+
+
+def _leave(number: int, _frame: object) -> None:
+    """A demo that is told to end takes its server and its files with it."""
+    sys.exit(128 + number)
 
 
 def _environment(sandbox_url: str, server_url: str, home: Path, interval: float) -> dict[str, str]:

@@ -20,6 +20,13 @@ from tasks.settings import Settings
 HOUR, DAY = 3_600, 86_400
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that needs the harness runs in one process, so that there is one a run."""
+    for item in items:
+        if "harness" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("prefect"))
+
+
 @pytest.fixture(scope="session")
 def harness() -> Iterator[None]:
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
