@@ -10,14 +10,20 @@ from pydantic import Field
 
 from flows.monitoring import monitoring
 from flows.sourcing import sourcing
-from tasks import guarding
+from tasks import guarding, notifying
 
 
 def _name() -> str:
     return guarding.run_name("end-to-end")
 
 
-@flow(name="end-to-end", flow_run_name=_name, description="Source a keyword, publish the sale, and follow it.")
+@flow(
+    name="end-to-end",
+    flow_run_name=_name,
+    on_failure=[notifying.tell_of_failure],
+    on_crashed=[notifying.tell_of_failure],
+    description="Source a keyword, publish the sale, and follow it.",
+)
 def end_to_end(
     keyword: str,
     max_cost: Annotated[float, Field(gt=0, le=10_000)] = 50,

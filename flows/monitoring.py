@@ -9,7 +9,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.processing import processing
-from tasks import guarding, reporting
+from tasks import guarding, notifying, reporting
 from tasks.retrying import run_logger
 
 Seconds = Annotated[int, Field(ge=1, le=3_600)]
@@ -22,6 +22,8 @@ def _name() -> str:
 @flow(
     name="monitoring",
     flow_run_name=_name,
+    on_failure=[notifying.tell_of_failure],
+    on_crashed=[notifying.tell_of_failure],
     description="Run processing cycles for one sale until nothing is left to do for it.",
 )
 def monitoring(sale_id: str, poll_interval_s: Seconds = 30, until: Literal["paid", "delivered"] = "paid") -> Any:

@@ -21,6 +21,8 @@ def _name() -> str:
     name="processing",
     flow_run_name=_name,
     task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type] # Prefect annotates it too narrowly
+    on_failure=[notifying.tell_of_failure],
+    on_crashed=[notifying.tell_of_failure],
     description="Close, invoice, collect, refund, track, check quota and balance, fulfil, and look for stuck lots.",
 )
 def processing(sale_id: str | None = None) -> Any:
@@ -61,7 +63,7 @@ def _cycle(sale_id: str | None) -> Any:
     cycle.stage("inbox: parcels", only(tracking.parcels_told), tracking.poll_parcels)
     cycle.stage("mail", notifying.mails_waiting, notifying.send_mail)
     guarding.look_for_trouble()
-    notifying.tell_operator()
+    cycle.stage("tell", notifying.messages_due, notifying.tell, bounded=False)
     reporting.show_cycle(cycle.tallies)
     guarding.heartbeat()
     return cycle.end()

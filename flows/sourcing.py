@@ -40,6 +40,8 @@ def _name() -> str:
     name="sourcing",
     flow_run_name=_name,
     task_runner=ThreadPoolTaskRunner(max_workers=4),  # type: ignore[arg-type] # Prefect annotates it too narrowly
+    on_failure=[notifying.tell_of_failure],
+    on_crashed=[notifying.tell_of_failure],
     description="Search CJ for a keyword, price what can be delivered, and list it as a sale at Basta.",
 )
 def sourcing(

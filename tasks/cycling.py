@@ -61,10 +61,21 @@ class Cycle:
         """Whether no new work may be taken."""
         return now() >= self.ends
 
-    def stage(self, name: str, work: Callable[[], Sequence[Any]], step: Step, *, one_at_a_time: bool = False) -> Tally:
+    def stage(
+        self,
+        name: str,
+        work: Callable[[], Sequence[Any]],
+        step: Step,
+        *,
+        one_at_a_time: bool = False,
+        bounded: bool = True,
+    ) -> Tally:
         """Do one step for each subject that has work, as a task each; nothing it raises reaches the flow.
 
         A failed subject is a red task and a line here; the others are untouched.
+
+        Args:
+            bounded: whether it takes nothing when the cycle's time is spent.
         """
         tally = Tally(name)
         self.tallies.append(tally)
@@ -78,7 +89,7 @@ class Cycle:
         absences = 0
         width = 1 if one_at_a_time else AT_ONCE
         for start in range(0, len(subjects), width):
-            if self.spent or absences >= ABSENCES:
+            if (bounded and self.spent) or absences >= ABSENCES:
                 tally.left = len(subjects) - start
                 break
             batch = subjects[start : start + width]

@@ -7,6 +7,7 @@ effects which error means a no.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -49,7 +50,12 @@ class Unsettled(Exception):
         return Unsettled, (self.key, self.reason)
 
 
-def _sockets() -> httpx.Client:
+# httpx tells every address at INFO, and that of the alert channel is a secret.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def sockets() -> httpx.Client:
+    """A line to the outside, with our deadlines."""
     return httpx.Client(timeout=HTTP_TIMEOUT, follow_redirects=False)
 
 
@@ -57,7 +63,7 @@ def _sockets() -> httpx.Client:
 class Lines:
     """How the vendors are reached: over sockets, unless a simulation gives lines of its own."""
 
-    http: Callable[[], httpx.Client] = _sockets
+    http: Callable[[], httpx.Client] = sockets
     stripe: StripeLine | None = None
     resend: ResendLine | None = None
 

@@ -71,8 +71,8 @@ def setup() -> int:
             return 1
         typer.echo(f"prefect {' '.join(words)}: done.")
     from deployments import automations
+    from deployments.commands.automations import say
 
-    names = automations.apply(settings)
-    typer.echo(f"Automations: {', '.join(names)}." if names else "No ALERT_WEBHOOK_URL: alerts go to the console only.")
+    say(settings, automations.apply(settings))
     typer.echo(f"Now start a worker: prefect worker start --pool {POOL}")
     return 0

@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from tasks.desk import desk
 from tasks.lots import leases
@@ -19,6 +20,10 @@ from tasks.lots.leases import LeaseHeld
 
 #: Longer than any cycle; a killed run's lease ends by itself.
 HOLD = timedelta(minutes=12)
+
+
+class DatabaseDown(Exception):
+    """Our database does not work: its alert is known by this name in the failed run's message."""
 
 
 def run_name(flow: str) -> str:
@@ -44,11 +49,15 @@ def only_run(flow: str, hold: timedelta = HOLD) -> Iterator[None]:
 
     Raises:
         LeaseHeld: another run has it; the message says who, since when.
+        DatabaseDown: the record cannot be read or written, now or anywhere in the run.
     """
     runner = flow_run.name or f"a {flow} of this terminal"
-    tag_run(flow, str(desk().settings.mode))
-    with leases.held(desk().record, flow, str(runner), hold):
-        yield
+    try:
+        tag_run(flow, str(desk().settings.mode))
+        with leases.held(desk().record, flow, str(runner), hold):
+            yield
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseDown(f"the database does not work ({type(error).__name__}: {error.orig})") from error
 
 
 def heartbeat() -> None:
@@ -58,7 +67,7 @@ def heartbeat() -> None:
         return
     try:
         desk().web.get(url.get_secret_value(), timeout=5.0)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         logging.getLogger(__name__).warning("the heartbeat did not arrive: %s", type(error).__name__)
 
 
@@ -67,4 +76,4 @@ def wait(seconds: float) -> None:
     sleep(seconds)
 
 
-__all__ = ["LeaseHeld", "heartbeat", "only_run", "run_name", "wait"]
+__all__ = ["DatabaseDown", "LeaseHeld", "heartbeat", "only_run", "run_name", "wait"]

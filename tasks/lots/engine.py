@@ -28,9 +28,16 @@ def connect(url: str, *, foreign_keys: bool = True) -> Engine:
     """
     if not url.startswith("sqlite"):
         return create_engine(
-            url, pool_pre_ping=True, pool_size=5, max_overflow=15, connect_args={"connect_timeout": CONNECT_SECONDS}
+            url,
+            hide_parameters=True,  # a buyer's address would stand in an error's text otherwise
+            pool_pre_ping=True,
+            pool_size=5,
+            max_overflow=15,
+            connect_args={"connect_timeout": CONNECT_SECONDS},
         )
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(raw: Any, _record: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -13,6 +14,8 @@ from tasks.lots.records import OutboxMessage
 
 #: An emitted message that nobody confirmed in this time is emitted again.
 CONFIRM_WITHIN = timedelta(minutes=8)
+#: A message that has not arrived by then is a fault of the channel, and shown.
+LATE = timedelta(minutes=20)
 
 
 def note(session: Session, event: str, **facts: Any) -> None:
@@ -63,9 +66,43 @@ def delivered(session: Session, message_id: int) -> None:
 
 
 def failed(session: Session, message_id: int, error: str) -> None:
-    """It did not arrive; the next cycle emits it again."""
+    """The channel did not take it from us; the next cycle tries again."""
     session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.id == message_id)
         .values(emitted_at=None, tries=OutboxMessage.tries + 1, error=error)
     )
+
+
+def refused(session: Session, message_id: int, error: str) -> None:
+    """It left as an event, and the server could not post it; it is due again."""
+    session.execute(update(OutboxMessage).where(OutboxMessage.id == message_id).values(emitted_at=None, error=error))
+
+
+def complete(session: Session, message_id: int, payload: dict[str, Any]) -> None:
+    """Keep what the first sender added to a message, so that a later one says the same."""
+    session.execute(update(OutboxMessage).where(OutboxMessage.id == message_id).values(payload=payload))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Messages that should have arrived by now."""
+
+    number: int
+    since: datetime
+    error: str | None
+
+
+def waiting(session: Session) -> Waiting | None:
+    """What the operator was not told in time, and why; None when the channel works."""
+    late = list(
+        session.scalars(
+            select(OutboxMessage)
+            .where(OutboxMessage.delivered_at.is_(None))
+            .where(or_(OutboxMessage.error.is_not(None), OutboxMessage.created_at < now() - LATE))
+            .order_by(OutboxMessage.id)
+        )
+    )
+    if not late:
+        return None
+    return Waiting(len(late), late[0].created_at, next((one.error for one in reversed(late) if one.error), None))

@@ -6,81 +6,111 @@ import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
+import httpx
 from prefect.events import emit_event
 from prefect.exceptions import PrefectException
-from prefect.settings import PREFECT_API_URL
 
 from tasks.desk import Desk, desk
 from tasks.lots import outbox
 from tasks.lots.records import OutboxMessage
-from tasks.notifying import posting
-from tasks.notifying.automations import delivered_keys, is_watched
-from tasks.retrying import is_inline
+from tasks.notifying import automations, links, posting
+from tasks.notifying.posting import NotDelivered
+from tasks.retrying import ACTING, task
 
 LEVELS = {"CRITICAL": logging.CRITICAL, "HIGH": logging.ERROR, "MEDIUM": logging.WARNING, "WARNING": logging.WARNING}
 NAMESPACE = uuid.UUID("6f2f3a52-52b0-4b43-9d7a-3f0f0f4d5a11")  # any, so long as it never changes
+#: After so many events that came to nothing, the run posts the message itself, and learns why.
+EVENTS_TRIED = 2
 _logger = logging.getLogger("dropship.alerts")
 
 
-def tell_operator() -> None:
-    """Send every message that is due. One that fails stays due; a dead channel stops no work."""
+def messages_due() -> list[str]:
+    """The operator's channel, when there is something to tell it; what the server posted is written down first."""
     at = desk()
     _confirm(at)
     with at.record.read() as session:
-        messages = outbox.due(session)
-    for message in messages:
-        _send(at, message)
+        return ["operator"] if outbox.due(session, 1) else []
+
+
+@task(task_run_name="tell the operator", **ACTING)
+def tell(_whom: str = "operator") -> str:
+    """Send every message that is due. What does not go stays due, and the next run sends it.
+
+    Raises:
+        NotDelivered: the channel did not take one; that stops no other work.
+    """
+    return send_due(desk())
 
 
 @contextmanager
 def operator_told() -> Iterator[None]:
-    """Send what is due when the work inside ends, however it ends."""
+    """Send what is due when the work inside ends, however it ends. A channel that refuses is no error of the work."""
     try:
         yield
     finally:
-        tell_operator()
+        try:
+            if messages_due():
+                send_due(desk())
+        except NotDelivered as error:
+            _logger.error("%s", error)
 
 
-def event_id(message: OutboxMessage) -> uuid.UUID:
-    """The same message is the same event, however often it is emitted."""
-    return uuid.uuid5(NAMESPACE, f"{message.id}:{message.tries}")
+def send_due(at: Desk) -> str:
+    """Send what is due, the oldest first, and stop where the channel takes nothing: the rest would fare no better.
+
+    Raises:
+        NotDelivered: with how many wait, and why.
+    """
+    with at.record.read() as session:
+        messages = outbox.due(session)
+    sent, refused = 0, None
+    for message in messages:
+        try:
+            sent += _send(at, message)
+        except NotDelivered as error:
+            refused = error
+            with at.record.write() as session:
+                outbox.failed(session, message.id, str(error))
+            if not error.this_one:
+                break
+    if refused:
+        raise NotDelivered(f"{len(messages) - sent} messages wait for the operator: {refused}")
+    return "told"
 
 
-def _send(at: Desk, message: OutboxMessage) -> None:
+def event_id(message: OutboxMessage, tries: int | None = None) -> uuid.UUID:
+    """The same message is the same event, however often it is emitted; a new try is a new one.
+
+    The record's own time is part of it, as two records may both have a first message.
+    """
+    name = f"{message.created_at.isoformat()}:{message.id}:{message.tries if tries is None else tries}"
+    return uuid.uuid5(NAMESPACE, name)
+
+
+def _send(at: Desk, message: OutboxMessage) -> bool:
     payload = message.payload
+    told = payload["severity"] != "INFO"  # else an event for whoever watches, and no message for the operator
     if message.tries == 0:
-        level = LEVELS.get(payload["severity"], logging.INFO)
-        _logger.log(level, "%s: %s", posting.subject(payload), payload["text"])
-    if payload["severity"] == "INFO":  # an event for whoever watches, not a message for the operator
-        if _server():
-            emit_event(message.event, resource=_resource(message), payload=payload, id=event_id(message))
-        _done(at, message)
-        return
-    url = at.settings.alert_webhook_url
-    if url is None:
-        _done(at, message)  # console only, as the operator was promised
-        return
-    if _server() and is_watched(message.event):
-        emit_event(message.event, resource=_resource(message), payload=_event(payload), id=event_id(message))
+        payload = {**payload, **links.of(at, payload)}
+        with at.record.write() as session:
+            outbox.complete(session, message.id, payload)
+        _logger.log(LEVELS.get(payload["severity"], logging.INFO), "%s: %s", posting.subject(payload), payload["text"])
+    if not told and automations.has_server():
+        emit_event(message.event, resource=_resource(message), payload=payload, id=event_id(message))
+    if not told or at.settings.alert_webhook_url is None:
+        _done(at, message)  # without an address: console only, as the operator was promised
+        return True
+    kind, url = posting.channel(at.settings)
+    if message.tries < EVENTS_TRIED and automations.is_watched(payload["alert"]):
+        whole = {**payload, **posting.parts(kind, payload)}
+        emit_event(message.event, resource=_resource(message), payload=whole, id=event_id(message))
         with at.record.write() as session:
             outbox.emitted(session, message.id)
-        return
-    try:
-        kind = posting.kind_of(url.get_secret_value(), at.settings.alert_webhook_kind)
-        posting.post(at.web, url.get_secret_value(), kind, payload)
-    except posting.NotDelivered as error:
-        _logger.warning("%s", error)
-        with at.record.write() as session:
-            outbox.failed(session, message.id, str(error))
-        return
+        return True
+    posting.post(at.web, url, kind, payload)
     _done(at, message)
-
-
-def _server() -> bool:
-    """Whether there is a Prefect server that could post for us."""
-    return bool(PREFECT_API_URL.value()) and not is_inline()
+    return True
 
 
 def _done(at: Desk, message: OutboxMessage) -> None:
@@ -95,30 +125,21 @@ def _resource(message: OutboxMessage) -> dict[str, str]:
     }
 
 
-def _event(payload: dict[str, Any]) -> dict[str, Any]:
-    return {**payload, "subject": posting.subject(payload), "body": posting.body(payload)}
-
-
 def _confirm(at: Desk) -> None:
     """Ask the server which of the emitted messages its automations have posted."""
     with at.record.read() as session:
-        waiting = outbox.unconfirmed(session)
-    if not waiting or not _server():
+        waiting = {str(event_id(message, message.tries - 1)): message for message in outbox.unconfirmed(session)}
+    if not waiting or not automations.has_server():
         return
     try:
-        outcomes = delivered_keys({str(event_id_before(message)) for message in waiting})
-    except (PrefectException, OSError) as error:
-        _logger.warning("the server did not say which messages arrived: %s", error)
+        found = automations.outcomes(waiting)
+    except (PrefectException, httpx.HTTPError, OSError) as error:
+        _logger.warning("the server did not say which messages arrived: %s", type(error).__name__)
         return
     with at.record.write() as session:
-        for message in waiting:
-            outcome = outcomes.get(str(event_id_before(message)))
-            if outcome is True:
-                outbox.delivered(session, message.id)
-            elif outcome is False:
-                outbox.failed(session, message.id, "the automation's action failed")
-
-
-def event_id_before(message: OutboxMessage) -> uuid.UUID:
-    """The event of the last emission: `tries` was counted up after it."""
-    return uuid.uuid5(NAMESPACE, f"{message.id}:{message.tries - 1}")
+        for name, why_not in found.items():
+            if why_not is None:
+                outbox.delivered(session, waiting[name].id)
+            else:
+                _logger.warning("the server could not post message %s: %s", waiting[name].id, why_not)
+                outbox.refused(session, waiting[name].id, why_not)

@@ -1,58 +1,79 @@
-"""What the Prefect server's automations watch, and which of our events they have acted on."""
+"""Which of our alerts the Prefect server tells by itself, and which of our events it has acted on."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from fnmatch import fnmatch
+import logging
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL
 
 from tasks.lots.clock import now
+from tasks.retrying import is_inline
+from tasks.rules.alerts import automation_name
 
-ACTED = ("prefect.automation.action.executed", "prefect.automation.action.failed")
-LOOK_BACK = timedelta(hours=1)
+EXECUTED, FAILED = "prefect.automation.action.executed", "prefect.automation.action.failed"
+#: Event ids in one question.
+AT_ONCE = 20
+_logger = logging.getLogger(__name__)
+
+
+def has_server() -> bool:
+    """Whether there is a Prefect server that could post for us."""
+    return bool(PREFECT_API_URL.value()) and not is_inline()
 
 
 @lru_cache(maxsize=1)
-def _watched(minute: int) -> tuple[str, ...]:
-    """The event patterns that an enabled automation of ours waits for; asked once a minute."""
+def _enabled(minute: int) -> frozenset[str]:
+    """The names of all automations that are switched on; asked once a minute."""
+    found: list[dict[str, Any]] = []
     with get_client(sync_client=True) as client:
-        answer = client._client.post("/automations/filter", json={"limit": 200})
-        answer.raise_for_status()
-    found: list[str] = []
-    for automation in answer.json():
-        if automation.get("enabled") and str(automation.get("name", "")).startswith("dropship"):
-            found += (automation.get("trigger") or {}).get("expect") or []
-    return tuple(found)
+        while len(found) % 200 == 0:
+            page = client._client.post("/automations/filter", json={"limit": 200, "offset": len(found)}).json()
+            if not page:
+                break
+            found += page
+    return frozenset(str(one["name"]) for one in found if one["enabled"])
 
 
-def is_watched(event: str) -> bool:
-    """Whether an enabled automation will post this event; False when the server cannot be asked."""
-    try:
-        patterns = _watched(int(now().timestamp() // 60))
-    except (httpx.HTTPError, OSError):
+def is_watched(alert: str) -> bool:
+    """Whether an enabled automation tells this alert; False without a server, or when it cannot be asked."""
+    if not has_server():
         return False
-    return any(fnmatch(event, pattern) for pattern in patterns)
+    try:
+        return automation_name(alert) in _enabled(int(now().timestamp() // 60))
+    except (httpx.HTTPError, OSError, RuntimeError) as error:
+        _logger.warning("the Prefect server did not say what it watches: %s", type(error).__name__)
+        return False
 
 
-def delivered_keys(event_ids: set[str]) -> dict[str, bool]:
-    """Event id -> whether the action it triggered succeeded, for those that the server knows of."""
-    since = (now() - LOOK_BACK).isoformat()
-    asked: dict[str, Any] = {
-        "filter": {"event": {"name": list(ACTED)}, "occurred": {"since": since}},
-        "limit": 50,
-    }
-    outcomes: dict[str, bool] = {}
+def forget() -> None:
+    """Ask the server anew: its automations were changed a moment ago."""
+    _enabled.cache_clear()
+
+
+def outcomes(event_ids: Iterable[str]) -> dict[str, str | None]:
+    """What became of the actions that these events triggered: None for done, else why not.
+
+    An event that is not in the answer has triggered nothing yet, or was lost, or Prefect gave it up without a word,
+    as it does when the channel answers with an error.
+    """
+    wanted = sorted(event_ids)
+    found: dict[str, str | None] = {}
     with get_client(sync_client=True) as client:
-        answer = client._client.post("/events/filter", json=asked)
-        answer.raise_for_status()
-        for event in answer.json()["events"]:
-            for related in event.get("related") or ():
-                name = related.get("prefect.resource.id", "").removeprefix("prefect.event.")
-                if name in event_ids:
-                    succeeded = event["event"] == ACTED[0]
-                    outcomes[name] = outcomes.get(name, False) or succeeded
-    return outcomes
+        for start in range(0, len(wanted), AT_ONCE):
+            ids = [f"prefect.event.{one}" for one in wanted[start : start + AT_ONCE]]
+            asked = {"filter": {"event": {"name": [EXECUTED, FAILED]}, "related": {"id": ids}}, "limit": 50}
+            for event in client._client.post("/events/filter", json=asked).json()["events"]:
+                for related in event.get("related") or ():
+                    one = str(related.get("prefect.resource.id", "")).removeprefix("prefect.event.")
+                    if one not in wanted:
+                        continue
+                    if event["event"] == EXECUTED:
+                        found[one] = None
+                    else:
+                        found.setdefault(one, str((event.get("payload") or {}).get("reason") or "no reason given"))
+    return found
