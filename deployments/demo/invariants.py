@@ -93,9 +93,12 @@ def _ends(session: Session) -> Iterable[str]:
 
 
 def _bought(session: Session, world: dict[str, Any]) -> Iterable[str]:
+    lots = {lot.cj_order_number: lot.id for lot in session.scalars(select(Lot))}
     for order in world["cj_orders"]:
-        lot_id = int(str(order["number"]).removeprefix("HS-"))
-        if order["paid"] and total(session, Kind.HAMMER, lot_id=lot_id) <= 0:
+        lot_id = lots.get(order["number"])
+        if lot_id is None:
+            yield f"{order['number']} is no lot's order"
+        elif order["paid"] and total(session, Kind.HAMMER, lot_id=lot_id) <= 0:
             yield f"{order['number']} was bought before it was paid for"
 
 

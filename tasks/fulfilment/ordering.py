@@ -27,7 +27,6 @@ from tasks.rules.money import dollars
 from tasks.rules.pricing import rose_too_much
 from tasks.settling import book_order
 
-PREFIX = "HS-"  # our orders at CJ: a fixed prefix and the lot's id
 NO_ADDRESS, REFUSED, CAP = "no address", "refused by CJ", "daily cap"
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=10), timedelta(hours=6)
 #: A payment that shows no effect is tried twice at most; then a person decides.
@@ -62,6 +61,11 @@ def order_goods(desk: Desk, lot_id: int) -> str:
     return outcome.came.value
 
 
+def number_of(desk: Desk, lot_id: int) -> str:
+    """A lot's order number at CJ, one for ever: at most 50 characters, and no other record's."""
+    return desk.record.known_as(f"HS-{lot_id}")
+
+
 def _plan_order(desk: Desk, lot_id: int, where: Address, offer: Quote) -> bool:
     """Freeze address and request, in one transaction with the checks that exclude a refund."""
     with desk.record.write() as session:
@@ -69,7 +73,7 @@ def _plan_order(desk: Desk, lot_id: int, where: Address, offer: Quote) -> bool:
         if lot.status is not LotStatus.PAID or lot.refund_status or effects.of_lot(session, lot_id, "refund"):
             return False
         lot.ship_to = where.frozen()
-        lot.cj_order_number = f"{PREFIX}{lot_id}"
+        lot.cj_order_number = number_of(desk, lot_id)
         lot.from_country, lot.logistic_name = offer.from_country, offer.logistic_name
         release(session, lot_id, NO_ADDRESS, REFUSED)
         request = {

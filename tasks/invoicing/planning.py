@@ -114,7 +114,7 @@ def _freeze(
                     )
                 )
                 invoice.total_cents += cents
-    effects.plan(session, key_of(invoice), {"ref": ref_of(invoice)}, invoice_id=invoice.id)
+    effects.plan(session, key_of(invoice), {"ref": desk.record.known_as(ref_of(invoice))}, invoice_id=invoice.id)
 
 
 def _due(desk: Desk) -> datetime:
@@ -122,7 +122,7 @@ def _due(desk: Desk) -> datetime:
 
 
 def ref_of(invoice: Invoice) -> str:
-    """Our name for an invoice, which Stripe keeps in its metadata."""
+    """Our name for an invoice; Stripe keeps it in its metadata, with the record's name."""
     return f"{invoice.sale_id}:{invoice.buyer_id}:{invoice.seq}"
 
 

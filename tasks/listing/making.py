@@ -33,7 +33,7 @@ def make_sale(desk: Desk, run_id: int) -> int:
             sale = Sale(sourcing_run_id=run_id, title=title, status="UNPUBLISHED", created_at=now())
             session.add(sale)
             session.flush()
-        external_id = f"run-{run_id}"
+        external_id = desk.record.known_as(f"run-{run_id}")
         effects.plan(session, f"sale:{run_id}", {"external_id": external_id, "title": sale.title}, sale_id=sale.id)
 
     def look(_: Attempt) -> Answer | None:
@@ -62,9 +62,9 @@ def make_sale(desk: Desk, run_id: int) -> int:
     return sale.id
 
 
-def external_id_of(lot_id: int) -> str:
+def external_id_of(desk: Desk, lot_id: int) -> str:
     """Our name for a lot, which Basta keeps."""
-    return f"lot-{lot_id}"
+    return desk.record.known_as(f"lot-{lot_id}")
 
 
 def new_item(desk: Desk, lot: Lot) -> NewItem:
@@ -72,7 +72,7 @@ def new_item(desk: Desk, lot: Lot) -> NewItem:
     opens = lot.opens_at or now() + timedelta(hours=desk.settings.auction_opens_after_hours)
     closes = lot.closes_at or opens + timedelta(hours=desk.settings.auction_duration_hours)
     return NewItem(
-        external_id=external_id_of(lot.id),
+        external_id=external_id_of(desk, lot.id),
         title=lot.title,
         description=lot.description,
         item_number=lot.item_number or 1,
@@ -98,7 +98,7 @@ def list_lot(desk: Desk, lot_id: int) -> str:
     sale_id = lot.basta_sale_id
 
     def look(_: Attempt) -> Answer | None:
-        found = [item for item in desk.basta.items(sale_id) if item.external_id == external_id_of(lot_id)]
+        found = [item for item in desk.basta.items(sale_id) if item.external_id == external_id_of(desk, lot_id)]
         return Answer(found[0].id, {"number": found[0].item_number}) if found else None
 
     def act(_: Attempt) -> Answer:

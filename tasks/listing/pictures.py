@@ -51,7 +51,7 @@ def _put(desk: Desk, lot: Lot, number: int, url: str, order: int, say: Log) -> b
         say.warning("Lot %s, image %s: not uploaded, %s", lot.id, number, fetched)
         return False
     body, content_type = fetched
-    external_id = f"lot-{lot.id}-{number}"
+    external_id = desk.record.known_as(f"lot-{lot.id}-{number}")
     assert lot.basta_item_id
     assert lot.basta_sale_id
     item_id, sale_id = lot.basta_item_id, lot.basta_sale_id

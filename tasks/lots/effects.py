@@ -5,7 +5,7 @@ Anything that changes the outside world is an effect: a row whose key is made of
     plan     insert the row with its frozen request; commit
     claim    IN_FLIGHT, with a fresh owner token and a lease; an attempt that never settled is UNKNOWN
     look     after any earlier attempt: ask the vendor by our key, and adopt what is there
-    act      call, under the vendor key = effect key + generation
+    act      call, under the vendor key = effect key + generation + the record's name
     record   the vendor's id, the lot's move, ledger and history: one transaction, guarded by the owner
 
 A timeout, a 5xx, a reset, garbage and a kill all leave UNKNOWN, which is never retried blind and never taken
@@ -259,11 +259,12 @@ def _claim(record: Record, key: str, manner: Manner) -> Outcome | tuple[str, Att
         else:
             effect.state = State.UNKNOWN  # whoever left it
         effect.owner, effect.lease_until = owner, at + timedelta(seconds=manner.deadline) + LEASE_MARGIN
-        return owner, Attempt(key, dict(effect.request), _vendor_key(effect), effect.attempts), before is None
+        vendor_key = _vendor_key(record, effect)
+        return owner, Attempt(key, dict(effect.request), vendor_key, effect.attempts), before is None
 
 
-def _vendor_key(effect: Effect) -> str:
-    return f"{effect.key}:g{effect.generation}"
+def _vendor_key(record: Record, effect: Effect) -> str:
+    return record.known_as(f"{effect.key}:g{effect.generation}")
 
 
 def _look(
@@ -300,7 +301,7 @@ def _look(
         effect.generation += 0 if half_built else 1
         effect.acted_at, effect.absent_since, effect.state = at, None, State.IN_FLIGHT
         effect.lease_until = at + timedelta(seconds=manner.deadline) + LEASE_MARGIN
-        return Attempt(key, dict(effect.request), _vendor_key(effect), effect.attempts)
+        return Attempt(key, dict(effect.request), _vendor_key(record, effect), effect.attempts)
 
 
 def _act(record: Record, owner: str, attempt: Attempt, manner: Manner, refusal: type[Exception]) -> Outcome:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -68,6 +68,16 @@ class Record:
     def dialect(self) -> str:
         """ "sqlite" or "postgresql"."""
         return self.engine.dialect.name
+
+    @cached_property
+    def name(self) -> str:
+        """A short name that this record was given at birth, and no other record has."""
+        with self.read() as session:
+            return str(session.execute(text("select value from stamp where name = 'record'")).scalar_one())
+
+    def known_as(self, thing: str) -> str:
+        """What the vendors know a thing of this record by: our ids begin anew with every record, accounts do not."""
+        return f"{thing}-{self.name}" if self.name else thing
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -203,6 +203,6 @@ class Stamp(Base):
 
     __tablename__ = "stamp"
 
-    name: Mapped[Text] = mapped_column(primary_key=True)  # mode, basta_account, stripe_account, cj_open_id
+    name: Mapped[Text] = mapped_column(primary_key=True)  # record, mode, basta_account, stripe_account, cj_open_id
     value: Mapped[Text]
     since: Mapped[datetime]

@@ -45,7 +45,7 @@ def send(key: str) -> Outcome:
 
     def act(attempt: Attempt) -> Answer:
         mail = Mail.model_validate(dict(attempt.request))
-        return Answer(at.mail.send(mail, key=key), {})
+        return Answer(at.mail.send(mail, key=at.record.known_as(key)), {})
 
     # The vendor itself refuses a second mail of one key, so there is nothing to look for.
     return at.perform(key, Manner(look=lambda attempt: None, act=act, conclusive=True))

@@ -85,7 +85,7 @@ def test_it_is_done_once_and_a_second_run_finds_it_done(record: Record, vendor: 
     plan(record)
     first, second = perform(record, vendor.manner()), perform(record, vendor.manner())
     assert (first.came, first.first_time, second.came, second.first_time) == (Came.DONE, True, Came.DONE, False)
-    assert vendor.done == [f"{KEY}:g1"]
+    assert vendor.done == [record.known_as(f"{KEY}:g1")]
     assert vendor.records == 1
 
 
@@ -132,7 +132,7 @@ def test_an_absent_effect_proves_nothing_before_the_quiet_time(
     assert vendor.done == []
     held_clock.advance(2)
     assert perform(sqlite_record, vendor.manner()).came is Came.DONE
-    assert vendor.done == [f"{KEY}:g2"]
+    assert vendor.done == [sqlite_record.known_as(f"{KEY}:g2")]
 
 
 def test_an_effect_that_lands_late_is_found_by_the_later_look(
@@ -155,7 +155,7 @@ def test_an_error_that_swears_nothing_happened_takes_the_attempt_back(sqlite_rec
     assert perform(sqlite_record, vendor.manner()).came is Came.WAITING
     assert (row(sqlite_record).state, row(sqlite_record).attempts) == (State.PLANNED, 0)
     assert perform(sqlite_record, vendor.manner()).came is Came.DONE
-    assert vendor.done == [f"{KEY}:g1"]
+    assert vendor.done == [sqlite_record.known_as(f"{KEY}:g1")]
 
 
 def test_a_worker_killed_before_its_call_leaves_a_lease_and_then_a_look(
@@ -261,7 +261,7 @@ def test_half_built_work_goes_on_at_once_under_the_same_vendor_key(
     perform(sqlite_record, vendor.manner())
     outcome = perform(sqlite_record, vendor.manner(look=lambda attempt: Resume.HALF_BUILT))
     assert outcome.came is Came.DONE
-    assert vendor.done == [f"{KEY}:g1"]
+    assert vendor.done == [sqlite_record.known_as(f"{KEY}:g1")]
 
 
 def test_money_without_a_vendor_key_needs_two_absent_looks_and_two_attempts_are_the_most(

@@ -12,16 +12,17 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.command import upgrade
 from alembic.migration import MigrationContext
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import StatementError
 
 from tasks.lots import cj_calls, inbox, incidents, leases, ledger, outbox, spending, stamp
 from tasks.lots.columns import Base
-from tasks.lots.engine import Record
+from tasks.lots.engine import Record, connect
 from tasks.lots.incidents import Trouble
 from tasks.lots.ledger import Kind
-from tasks.lots.migrate import head, migrate, revision
+from tasks.lots.migrate import config, head, migrate, revision
 from tasks.lots.records import DailySpend, OutboxMessage
 from tests.builders import make_lot
 from tests.conftest import HeldClock
@@ -187,3 +188,26 @@ def test_four_processes_may_migrate_an_empty_record_at_once(
     told = [process.communicate() for process in crowd]
     assert [error for _, error in told if error] == []
     assert {found.strip() for found, _ in told} == {head()}
+
+
+def test_a_record_is_born_with_a_name_and_an_older_one_that_has_none_keeps_its_names(tmp_path: Path) -> None:
+    born = Record(connect(f"sqlite:///{tmp_path / 'born.sqlite'}"))
+    migrate(born)
+    assert len(born.name) == 8
+    assert born.known_as("lot-7") == f"lot-7-{born.name}"
+    born.close()
+    older = Record(connect(f"sqlite:///{tmp_path / 'older.sqlite'}"))
+    with older.engine.connect() as connection:
+        settings = config()
+        settings.attributes["connection"] = connection
+        upgrade(settings, "20261123")
+        connection.execute(
+            text(
+                "insert into sourcing_runs (keyword, max_cost_cents, max_products, publish, state, created_at)"
+                " values ('lamp', 1, 1, true, 'DONE', '2026-11-23')"
+            )
+        )
+        connection.commit()
+    assert migrate(older) is True
+    assert older.known_as("lot-7") == "lot-7"
+    older.close()

@@ -28,7 +28,7 @@ def stock_up(world: World, record: Record, lot_id: int, number: int) -> list[int
         for place in range(have + 1, number + 1):
             lot = moving.create(session, Lot(**given, item_number=place))
             twin = copy.deepcopy(item)
-            twin.id, twin.number, twin.external_id = f"{item.id}-{place}", place, f"lot-{lot.id}"
+            twin.id, twin.number, twin.external_id = f"{item.id}-{place}", place, record.known_as(f"lot-{lot.id}")
             sale.items.append(twin)
             lot.basta_item_id, lot.status = twin.id, first.status
             made.append(lot.id)
