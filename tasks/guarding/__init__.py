@@ -2,7 +2,7 @@
 
 from tasks.guarding.balance import balance_due, check_balance
 from tasks.guarding.quota import quota_allows_sourcing, quota_due, read_quota
-from tasks.guarding.running import LeaseHeld, heartbeat, only_run, run_name, wait
+from tasks.guarding.running import LeaseHeld, heartbeat, only_run, run_name, tag_run, wait
 from tasks.guarding.sourced import sourcing_watched
 from tasks.guarding.trouble import look_for_trouble
 
@@ -18,5 +18,6 @@ __all__ = [
     "read_quota",
     "run_name",
     "sourcing_watched",
+    "tag_run",
     "wait",
 ]

@@ -76,4 +76,4 @@ def wait(seconds: float) -> None:
     sleep(seconds)
 
 
-__all__ = ["DatabaseDown", "LeaseHeld", "heartbeat", "only_run", "run_name", "wait"]
+__all__ = ["DatabaseDown", "LeaseHeld", "heartbeat", "only_run", "run_name", "tag_run", "wait"]

@@ -163,3 +163,18 @@ def by_keyword(frame: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("margin_cents", "keyword")
     )
+
+
+def by_month(frame: pl.DataFrame) -> pl.DataFrame:
+    """Lots, income, margin and refunded lots a month of payment (UTC), in order of time; rates are shares of 1."""
+    return (
+        frame.group_by(pl.col("paid_at").dt.strftime("%Y-%m").alias("month"))
+        .agg(
+            pl.len().alias("lots"),
+            pl.col("income_cents").sum(),
+            pl.col("margin_cents").sum(),
+            pl.col("refund_status").is_in(["PENDING", "SUCCEEDED", "FAILED"]).sum().alias("refunded"),
+        )
+        .with_columns((pl.col("refunded") / pl.col("lots")).alias("refund_rate"))
+        .sort("month")
+    )

@@ -111,3 +111,17 @@ def test_a_pause_is_shown_on_top_and_ends(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out.startswith("buying is paused")
     assert run("resume", "all") == 0
     assert "storefront is empty" in (run("status"), capsys.readouterr().out)[1]
+
+
+def test_a_report_of_an_empty_record_says_so_and_is_written_all_the_same(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("report") == 0
+    assert "no income yet" in capsys.readouterr().out
+    assert {path.suffix for path in (home / "reports-out").iterdir()} == {".html", ".csv", ".parquet"}
+    assert run("report", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["totals"]["margin_rate"] is None
+    assert told["keywords"] == []
+    assert run("report", "--since", "soon") == 2
+    assert "soon" in capsys.readouterr().err

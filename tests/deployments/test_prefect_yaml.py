@@ -24,18 +24,19 @@ def test_every_entrypoint_loads_strictly_and_takes_the_deployments_parameters(de
 
 
 def test_the_deployments_are_those_that_were_promised() -> None:
-    names = {f"{one['entrypoint'].split('.')[-1].replace('_', '-')}/{one['name']}" for one in DEPLOYMENTS}
+    names = {f"{one['entrypoint'].split('.')[-2].replace('_', '-')}/{one['name']}" for one in DEPLOYMENTS}
     assert names == {
         "sourcing/daily",
         "sourcing/manual",
         "processing/every-10-minutes",
         "monitoring/manual",
         "end-to-end/manual",
+        "reporting/weekly",
     }
 
 
 def test_the_schedules_are_0800_utc_and_every_ten_minutes_and_never_two_at_once() -> None:
     crons = {one["name"]: one["schedules"][0]["cron"] for one in DEPLOYMENTS if one.get("schedules")}
-    assert crons == {"daily": "0 8 * * *", "every-10-minutes": "*/10 * * * *"}
-    limits = [one["concurrency_limit"] for one in DEPLOYMENTS if one.get("schedules")]
+    assert crons == {"daily": "0 8 * * *", "every-10-minutes": "*/10 * * * *", "weekly": "0 7 * * 1"}
+    limits = [one["concurrency_limit"] for one in DEPLOYMENTS if one["name"] in ("daily", "every-10-minutes")]
     assert limits == [{"limit": 1, "collision_strategy": "CANCEL_NEW"}] * 2
