@@ -176,6 +176,9 @@ class Settings(BaseSettings):
                 f"CJ_MIN_INTERVAL_SECONDS is {self.cj_min_interval_seconds:g}, but CJ allows no call sooner than "
                 f"{CJ_SAFE_INTERVAL_SECONDS:g} seconds after another."
             )
+        public = self.webhook_public_url
+        if public is not None and not public.startswith("https://") and not on_loopback(public):
+            raise SettingsError("WEBHOOK_PUBLIC_URL must begin with https://: CJ and Basta take no other.")
         if self.payment_reminder_days > self.payment_deadline_days:
             raise SettingsError("PAYMENT_REMINDER_DAYS must not be later than PAYMENT_DEADLINE_DAYS.")
 

@@ -108,6 +108,8 @@ class World:
         self.deliveries: deque[Delivery] = deque()
         self.webhook_mode = "normal"  # normal, lost, doubled, shuffled
         self.webhook_log: list[tuple[datetime, str, str, int]] = []
+        #: How an address is tried while somebody waits for the verdict; without it, nobody waits.
+        self.knock: Callable[[str, bytes], int] | None = None
         self._agenda: list[tuple[datetime, int, str, Callable[[], None]]] = []
         self._order = itertools.count()
         self._ids = itertools.count(1)

@@ -17,7 +17,7 @@ from deployments.sandbox.cj.options import CjOptions
 from deployments.sandbox.wire import Request
 from deployments.sandbox.world import World
 
-NOT_A_URL, NOT_HTTPS, ALREADY_SET = 1606000, 1606001, 1607003
+NOT_A_URL, NOT_HTTPS, NO_ANSWER, ALREADY_SET = 1606000, 1606001, 1607001, 1607003
 REQUIRED = ("product", "stock", "order", "logistics")
 OPTIONAL = ("makeup", "privateOrder")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -34,7 +34,7 @@ class Webhooks:
         self.topics: dict[str, list[str]] = {}
 
     def register(self, request: Request) -> bool:
-        """`webhook/set`. Each new address is tried at once; what it answers is not waited for.
+        """`webhook/set`. Each address is tried at once, unsigned, and must answer 200; a held clock waits for nobody.
 
         The real CJ takes public HTTPS alone. Here plain HTTP on loopback is let through as well: it is where the
         receiver of a sandbox lives.
@@ -60,9 +60,16 @@ class Webhooks:
                 raise Refusal(ALREADY_SET, "The callback url is already set")
             chosen[name] = urls
         for url in dict.fromkeys(url for urls in chosen.values() for url in urls):
-            self._send(url, b"{}", "probe", tries=1)
+            if self._world.knock is None:
+                self._world.post("cj", url, {"content-type": "application/json"}, b"{}", "probe", 1)
+            elif self._world.knock(url, b"{}") != 200:
+                raise Refusal(NO_ANSWER, "The callback url did not answer 200 within 3 seconds")
         self.topics.update(chosen)
         return True
+
+    def suspend(self, topic: str) -> None:
+        """As CJ does when too few messages were taken: the topic is off until somebody sets it again."""
+        self.topics[topic] = []
 
     def callbacks(self) -> dict[str, Any]:
         """The topics as `setting/get` shows them; `urls` here, `callbackUrls` when writing."""

@@ -48,6 +48,7 @@ PARAMS: dict[str, str] = {
     "GET /v1/refunds": "RefundListParams",
     "GET /v1/refunds/{id}": "RefundRetrieveParams",
     "POST /v1/refunds": "RefundCreateParams",
+    "GET /v1/webhook_endpoints": "WebhookEndpointListParams",
 }
 #: Options of a call, which the SDK's annotations list among its params: Stripe knows none of them in a body.
 NOT_IN_A_BODY = frozenset(RequestOptions.__annotations__)

@@ -27,6 +27,7 @@ CLASSES: dict[str, type] = {
     "line_item": stripe.InvoiceLineItem,
     "payment_intent": stripe.PaymentIntent,
     "refund": stripe.Refund,
+    "webhook_endpoint": stripe.WebhookEndpoint,
 }
 UNIONS = (typing.Union, types.UnionType)
 #: Fields that the annotations demand, and that Stripe itself sends only when asked to expand them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from deployments.sandbox.stripe import credit, customers, invoices
+from deployments.sandbox.stripe import credit, customers, events, invoices
 from deployments.sandbox.stripe.lists import filtered, newest, page
 from deployments.sandbox.stripe.store import ApiError, Store
 
@@ -118,6 +118,7 @@ CALLS: dict[str, Call] = {
     "GET /v1/payment_intents/{id}": _intent,
     "GET /v1/refunds": _list(_money("refunds", "charge", "payment_intent")),
     "GET /v1/refunds/{id}": _one("refunds", "refund"),
+    "GET /v1/webhook_endpoints": _list(lambda store, thing, given: events.endpoints(store)),
     "POST /v1/refunds": lambda store, thing, given: credit.create_refund(store, given),
 }
 

@@ -43,6 +43,9 @@ class StripeOptions:
     account_id: str = "acct_sandbox"
     webhook_url: str = ""
     webhook_secret: str = "whsec_sandbox"
+    webhook_status: str = "enabled"  # or disabled: nothing is sent
+    webhook_events: list[str] = field(default_factory=lambda: ["*"])
+    webhook_api_version: str | None = API_VERSION
     key_life_seconds: float = 86_400.0
     refund_settles_after: float = 1.0
     fee_known_after: float = 0.0

@@ -220,6 +220,12 @@ class Basta:
         """Have an action told to an address; look at `hooks` first, as repeats may pile up."""
         self._ask("AddHook", documents.ADD_HOOK, input={"action": action, "url": url, "headers": []})
 
+    def failed_hooks(self, since: datetime) -> tuple[str, ...]:
+        """Addresses of the latest webhooks that Basta gave up, by those it still logs, since then."""
+        rows = self._ask("FailedHooks", documents.FAILED_HOOKS)["actionHookLogs"]["edges"]
+        told = [(row["node"]["url"], models.moment(row["node"]["createdAt"])) for row in rows]
+        return tuple(url for url, at in told if at is not None and at >= since)
+
     def _terms(self, new: NewItem) -> dict[str, Any]:
         return {
             "title": new.title,

@@ -218,6 +218,12 @@ mutation AddHook($a: String!, $input: ActionHookSubscriptionInput!) {
 }
 """
 
+FAILED_HOOKS = """
+query FailedHooks($a: String!) {
+  actionHookLogs(accountId: $a, first: 20, filter: {statuses: [FAILED]}) { edges { node { action url createdAt } } }
+}
+"""
+
 EVERY: dict[str, str] = {
     name: document
     for name, document in sorted(globals().items())

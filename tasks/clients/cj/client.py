@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -173,10 +173,18 @@ class Cj:
         data = self._call("GET", "/logistic/trackInfo", params=[("trackNumber", number) for number in numbers])
         return reading.tracks(data)
 
-    def set_webhooks(self, url: str) -> None:
-        """Have orders and parcels told to this address; products and stock stay off, as nothing reads them."""
-        on, off = {"type": "ENABLE", "callbackUrls": [url]}, {"type": "CANCEL", "callbackUrls": []}
-        self._call("POST", "/webhook/set", json={"product": off, "stock": off, "order": on, "logistics": on})
+    def set_webhooks(self, url: str, keep: Mapping[str, Sequence[str]] | None = None) -> None:
+        """Have orders and parcels told to this address. CJ tries it, and wants 200 within 3 s.
+
+        Args:
+            keep: what the account's other topics have now; CJ wants all of them named, and nothing of ours reads them.
+        """
+        told = {"product": (keep or {}).get("product", ()), "stock": (keep or {}).get("stock", ())}
+        told |= {"order": (url,), "logistics": (url,)}
+        topics = {
+            name: {"type": "ENABLE" if urls else "CANCEL", "callbackUrls": list(urls)} for name, urls in told.items()
+        }
+        self._call("POST", "/webhook/set", json=topics)
 
     def _get(self, path: str, **params: Any) -> Any:
         return self._call("GET", path, params=params)

@@ -1,6 +1,6 @@
 """Stripe, which moves the buyers' money."""
 
-from tasks.clients.stripe.client import Stripe, connect
+from tasks.clients.stripe.client import API_VERSION, Stripe, connect
 from tasks.clients.stripe.errors import ActionRequired, CardDeclined, DuplicateInvoice, NoCard
 from tasks.clients.stripe.models import (
     Address,
@@ -8,6 +8,7 @@ from tasks.clients.stripe.models import (
     CreditPreview,
     Customer,
     Dispute,
+    Endpoint,
     Event,
     Invoice,
     Line,
@@ -17,6 +18,7 @@ from tasks.clients.stripe.models import (
 )
 
 __all__ = [
+    "API_VERSION",
     "ActionRequired",
     "Address",
     "CardDeclined",
@@ -25,6 +27,7 @@ __all__ = [
     "Customer",
     "Dispute",
     "DuplicateInvoice",
+    "Endpoint",
     "Event",
     "Invoice",
     "Line",

@@ -14,6 +14,7 @@ from tasks.clients.stripe.models import (
     CreditPreview,
     Customer,
     Dispute,
+    Endpoint,
     Event,
     Invoice,
     Line,
@@ -25,6 +26,8 @@ from tasks.clients.stripe.models import (
 #: Before the first call: telemetry would also write a file into the user's home.
 stripe.enable_telemetry = False
 
+#: What every request carries; events come in the version of their endpoint, and must come in this one.
+API_VERSION = stripe.api_version
 CONNECT_SECONDS, READ_SECONDS = 5, 25
 #: Retries live in the task layer alone; the SDK's own would multiply with them.
 SDK_RETRIES = 0
@@ -56,6 +59,19 @@ class Stripe:
         """The account the key belongs to."""
         with translated("account"):
             return str(self._v1.accounts.retrieve_current().id)
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where events are sent, as the dashboard has it.
+
+        Raises:
+            ServiceRefused: a restricted key may not look.
+        """
+        with translated("webhook endpoints"):
+            rows = self._v1.webhook_endpoints.list({"limit": PAGE}).auto_paging_iter()
+            return tuple(
+                Endpoint(url=row.url, status=row.status, api_version=row.api_version, events=tuple(row.enabled_events))
+                for row in rows
+            )
 
     def find_customers(self, email: str) -> tuple[Customer, ...]:
         """Customers with this e-mail address, exactly as Stripe has it."""

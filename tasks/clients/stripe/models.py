@@ -174,6 +174,15 @@ class Event(Model):
     api_version: str | None
 
 
+class Endpoint(Model):
+    """Where Stripe sends its events. `api_version` None is the account's own."""
+
+    url: str
+    status: str
+    api_version: str | None
+    events: tuple[str, ...]
+
+
 def _id(value: Any) -> str | None:
     """An expandable field's id, expanded or not."""
     found = value.get("id") if isinstance(value, dict) else value
