@@ -16,7 +16,8 @@ import httpx
 from tasks.lots.clock import now
 from tasks.settings import Settings
 
-#: What the automation waits for (`deployments/automations`).
+#: What the automation is called, what it waits for, and what it starts (`deployments/automations`).
+AUTOMATION, DEPLOYMENT = "webhooks wake a cycle", "processing/every-10-minutes"
 EVENT, RESOURCE = "dropship.inbox.received", "dropship.inbox"
 #: Between two events. What comes meanwhile is told at the end of it, so that nothing is left untold.
 PAUSE_SECONDS = 15.0

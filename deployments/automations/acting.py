@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
-from prefect.automations import Automation, ChangeFlowRunState, EventTrigger, Posture
+from prefect.automations import Automation, ChangeFlowRunState, EventTrigger, Posture, RunDeployment
 from prefect.client.schemas.objects import StateType
 from prefect.events.schemas.events import ResourceSpecification
 
 from deployments.automations.server import Server
+from deployments.waking import AUTOMATION, DEPLOYMENT, EVENT, PAUSE_SECONDS, RESOURCE
 
 #: Three heartbeats of 30 s: a run that misses them is dead, and must not hold its place for ever.
 ZOMBIE_AFTER = timedelta(seconds=90)
+#: Less than the receiver's own pause, so that its second event is heard; several receivers count as one.
+WAKE_ONCE_IN = timedelta(seconds=PAUSE_SECONDS - 5)
 
 
 def declared(server: Server) -> list[Automation]:
     """Every one of them. Those that need something the server has not, such as a deployment, are left out."""
-    return [zombies()]
+    processing = server.deployment_id(DEPLOYMENT)
+    return [zombies()] if processing is None else [zombies(), wake(processing)]
+
+
+def wake(processing: UUID) -> Automation:
+    """A cycle begins soon after a webhook was stored.
+
+    While one runs, the new run is cancelled at once: the running one reads the inbox once more before it ends.
+    """
+    return Automation(
+        name=AUTOMATION,
+        description="A verified webhook is in the inbox: one processing cycle, however many came",
+        trigger=EventTrigger(
+            expect={EVENT},
+            match=ResourceSpecification({"prefect.resource.id": RESOURCE}),
+            posture=Posture.Reactive,
+            threshold=1,
+            within=WAKE_ONCE_IN,
+        ),
+        actions=[RunDeployment(deployment_id=processing)],
+    )
 
 
 def zombies() -> Automation:
