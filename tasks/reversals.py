@@ -149,6 +149,7 @@ def _give_up(session: Session, lot: Lot, refund: bank.Refund, cents: int) -> Non
         outbox.note(
             session,
             "dropship.refund.by-hand",
+            alert="refund",
             severity="HIGH",
             title=f"Lot {lot.id} was refunded by hand, and its parcel is {lot.status.lower()}",
             text="The refund is booked; nothing else is left to do here.",
@@ -283,6 +284,7 @@ def _tell_decision(session: Session, invoice: Invoice, dispute: bank.Dispute) ->
     outbox.note(
         session,
         event,
+        alert="dispute",
         key=f"dispute:{dispute.id}:decided",
         severity="HIGH" if dispute.status == "lost" else "INFO",
         title=f"The dispute over invoice {invoice.stripe_invoice_id} is {dispute.status.replace('_', ' ')}",

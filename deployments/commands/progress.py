@@ -1,4 +1,4 @@
-"""A bar on long work that calls CJ: how far it is, and how long it takes at CJ's pace."""
+"""What a person sees of long work: a bar on what calls CJ at its pace, and the end of a reconciliation."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+from rich.table import Table
 from rich.text import Text
 from sqlalchemy import func, select
 
 from tasks.lots.engine import Record
 from tasks.lots.records import CjEndpoint
+from tasks.rules.money import dollars
 
 EVERY_SECONDS = 0.25
 #: What a run may cost at most: two calls a product, the search and the quota.
@@ -68,3 +70,24 @@ def sourcing_shown(record: Record, products: int, interval_seconds: float) -> It
         finally:
             ended.set()
             watcher.join()
+
+
+def show_reconciled(console: Console, facts: dict[str, Any]) -> None:
+    """Our sums beside the vendors', and below them whatever differs."""
+    books = Table(title="Books, in dollars", title_justify="left")
+    for heading in ("vendor", "what", "here", "there", "difference"):
+        books.add_column(heading, justify="right" if heading in ("here", "there", "difference") else "left")
+    for row in facts["books"]:
+        sums = (dollars(row[name]) for name in ("ours_cents", "theirs_cents", "difference_cents"))
+        books.add_row(row["vendor"], row["what"], *sums)
+    console.print(books)
+    if facts["differences"]:
+        found = Table(title="What differs", title_justify="left")
+        for heading in ("vendor", "what", "about", "in words"):
+            found.add_column(heading, overflow="fold")
+        for row in facts["differences"]:
+            found.add_row(row["vendor"], row["what"], row["about"], row["text"])
+        console.print(found)
+    for vendor, why in facts["unread"].items():
+        console.print(f"{vendor} could not be read: {why}", markup=False)
+    console.print(facts["sentence"], markup=False)

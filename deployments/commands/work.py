@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
-from deployments.commands.options import Keyword, MaxCost, MaxProducts, MaybeSaleId, PollInterval, Publish, SaleId
-from deployments.commands.progress import sourcing_shown
+from deployments.commands.options import Json, Keyword, MaxCost, MaxProducts, MaybeSaleId, PollInterval, Publish, SaleId
+from deployments.commands.progress import show_reconciled, sourcing_shown
 from tasks.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
     """Register these commands."""
-    for command in (source, publish, process, monitor, run):
+    for command in (source, publish, process, monitor, run, reconcile):
         app.command()(command)
 
 
@@ -112,6 +114,22 @@ def run(
             poll_interval_s=poll_interval,
         )
     )
+
+
+def reconcile(as_json: Json = False) -> int:
+    """Compare our record with Stripe, CJ and Basta, to the cent. Exit status 1: something differs, and is named."""
+    _ready()
+    from flows.reconciling import reconciling
+
+    state = _flow(reconciling)
+    facts = state.result() if state.is_completed() else None
+    if facts is None:
+        return _end(state)
+    if as_json:
+        typer.echo(json.dumps(facts))
+    else:
+        show_reconciled(Console(), facts)
+    return 0 if facts["clean"] else 1
 
 
 def _check(max_products: int) -> None:

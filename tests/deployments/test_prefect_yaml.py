@@ -32,11 +32,19 @@ def test_the_deployments_are_those_that_were_promised() -> None:
         "monitoring/manual",
         "end-to-end/manual",
         "reporting/weekly",
+        "reconciling/nightly",
     }
 
 
-def test_the_schedules_are_0800_utc_and_every_ten_minutes_and_never_two_at_once() -> None:
+def test_the_schedules_are_0800_utc_0330_utc_and_every_ten_minutes_and_never_two_at_once() -> None:
     crons = {one["name"]: one["schedules"][0]["cron"] for one in DEPLOYMENTS if one.get("schedules")}
-    assert crons == {"daily": "0 8 * * *", "every-10-minutes": "*/10 * * * *", "weekly": "0 7 * * 1"}
-    limits = [one["concurrency_limit"] for one in DEPLOYMENTS if one["name"] in ("daily", "every-10-minutes")]
-    assert limits == [{"limit": 1, "collision_strategy": "CANCEL_NEW"}] * 2
+    assert crons == {
+        "daily": "0 8 * * *",
+        "every-10-minutes": "*/10 * * * *",
+        "weekly": "0 7 * * 1",
+        "nightly": "30 3 * * *",
+    }
+    limits = [
+        one["concurrency_limit"] for one in DEPLOYMENTS if one["name"] in ("daily", "every-10-minutes", "nightly")
+    ]
+    assert limits == [{"limit": 1, "collision_strategy": "CANCEL_NEW"}] * 3

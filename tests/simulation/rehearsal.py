@@ -152,6 +152,15 @@ class Rehearsal:
         self.courier.register(self.desk)
         return self.courier
 
+    def reconcile(self) -> Any:
+        """A cycle, and what a comparison with every vendor finds then."""
+        from tasks.reconciling import compare, conclude
+
+        self.cycle()
+        report = compare()
+        conclude(report)
+        return report
+
     def cycles(self, number: int, apart: float = CYCLE_SECONDS) -> None:
         """Some cycles, with time between them."""
         for _ in range(number):

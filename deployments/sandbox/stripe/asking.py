@@ -18,6 +18,7 @@ from stripe import RequestOptions
 PARAMS: dict[str, str] = {
     "GET /v1/account": "AccountRetrieveCurrentParams",
     "POST /v1/billing_portal/sessions": "billing_portal.SessionCreateParams",
+    "GET /v1/balance_transactions": "BalanceTransactionListParams",
     "GET /v1/balance_transactions/{id}": "BalanceTransactionRetrieveParams",
     "GET /v1/charges/{id}": "ChargeRetrieveParams",
     "GET /v1/credit_notes": "CreditNoteListParams",

@@ -103,11 +103,12 @@ def refund(store: Store, charge: dict[str, Any], cents: int, metadata: dict[str,
         raise invalid("Refund amount is greater than unrefunded amount on charge", param="amount")
     if any(one["charge"] == charge["id"] and one["status"] not in SETTLED_WELL for one in store.disputes.values()):
         raise invalid("This charge has been charged back", code="charge_disputed")
-    movement = invoices.move(store, -cents, 0, charge["id"], "refund")
+    movement = invoices.move(store, -cents, 0, "", "refund")
     row = store.new(
         "refund", "re", amount=cents, charge=charge["id"], payment_intent=charge["payment_intent"], status="pending",
         metadata=dict(metadata), balance_transaction=movement["id"], currency="usd",
     )  # fmt: skip
+    movement["source"] = row["id"]
     store.refunds[row["id"]] = row
     charge["amount_refunded"] += cents
     charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
@@ -146,12 +147,13 @@ def fail(store: Store, row: dict[str, Any], reason: str = "expired_or_canceled_c
 def open_dispute(store: Store, charge: dict[str, Any]) -> dict[str, Any]:
     """The buyer's bank takes the money back, for now, and a fee."""
     cents = charge["amount_captured"] - charge["amount_refunded"]
-    movement = invoices.move(store, -cents, 1_500, charge["id"], "adjustment")
+    movement = invoices.move(store, -cents, 1_500, "", "adjustment")
     row = store.new(
         "dispute", "dp", amount=cents, charge=charge["id"], payment_intent=charge["payment_intent"],
         status="needs_response", balance_transactions=[movement], reason="fraudulent",
         is_charge_refundable=False,
     )  # fmt: skip
+    movement["source"] = row["id"]
     due = store.now() + ANSWER_WITHIN_SECONDS
     row["evidence_details"] = {**row["evidence_details"], "due_by": due, "submission_method": "manual"}
     store.disputes[row["id"]] = row
@@ -164,5 +166,5 @@ def close_dispute(store: Store, row: dict[str, Any], *, won: bool) -> None:
     """It is decided; a won one brings the money back, and the fee."""
     row["status"] = "won" if won else "lost"
     if won:
-        row["balance_transactions"].append(invoices.move(store, row["amount"], -1_500, row["charge"], "adjustment"))
+        row["balance_transactions"].append(invoices.move(store, row["amount"], -1_500, row["id"], "adjustment"))
     events.emit(store, "charge.dispute.closed", row)

@@ -84,6 +84,7 @@ def _money(rows: str, *names: str) -> Callable[[Store, str, Row], list[Row]]:
 
 CALLS: dict[str, Call] = {
     "GET /v1/account": lambda store, thing, given: {"id": store.options.account_id, "object": "account"},
+    "GET /v1/balance_transactions": _list(_money("movements", "source", "type")),
     "GET /v1/balance_transactions/{id}": _one("movements", "balance transaction"),
     "POST /v1/billing_portal/sessions": lambda store, thing, given: customers.portal(store, given),
     "GET /v1/charges/{id}": _charge,

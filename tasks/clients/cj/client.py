@@ -144,6 +144,11 @@ class Cj:
         data = self._call("POST", "/shopping/order/getOrderDetailBatch", json={"orderIds": list(numbers_or_ids)})
         return tuple(reading.order(one) for one in data or ())
 
+    def list_orders(self, status: str, *, page: int = 1, size: int = BATCH) -> tuple[Order, ...]:
+        """One page of the account's orders in a status; CJ lists none without one."""
+        data = self._get("/shopping/order/list", pageNum=page, pageSize=size, status=status)
+        return tuple(reading.order(one) for one in (data or {}).get("list") or ())
+
     def confirm_order(self, order_id: str) -> None:
         """Confirm a created order: it gets CJ's number and becomes UNPAID, a moment later."""
         self._call("PATCH", "/shopping/order/confirmOrder", json={"orderId": order_id})

@@ -18,6 +18,7 @@ from tasks.clients.stripe.models import (
     Event,
     Invoice,
     Line,
+    Movement,
     NewLine,
     Payment,
     Refund,
@@ -246,6 +247,30 @@ class Stripe:
         """All disputes of a payment."""
         with translated("disputes"):
             rows = self._v1.disputes.list({"payment_intent": intent_id, "limit": PAGE}).auto_paging_iter()
+            return tuple(models.dispute(row.to_dict()) for row in rows)
+
+    def invoices_since(self, since: int) -> tuple[Invoice, ...]:
+        """The account's invoices made since a Unix second, page by page."""
+        with translated("invoices"):
+            rows = self._v1.invoices.list({"created": {"gte": since}, "limit": PAGE}).auto_paging_iter()
+            return tuple(models.invoice(row.to_dict()) for row in rows)
+
+    def movements(self, since: int) -> tuple[Movement, ...]:
+        """What moved on the account's balance since a Unix second."""
+        with translated("balance transactions"):
+            rows = self._v1.balance_transactions.list({"created": {"gte": since}, "limit": PAGE}).auto_paging_iter()
+            return tuple(models.movement(row.to_dict()) for row in rows)
+
+    def refunds_since(self, since: int) -> tuple[Refund, ...]:
+        """The account's refunds made since a Unix second."""
+        with translated("refunds"):
+            rows = self._v1.refunds.list({"created": {"gte": since}, "limit": PAGE}).auto_paging_iter()
+            return tuple(models.refund(row.to_dict()) for row in rows)
+
+    def disputes_since(self, since: int) -> tuple[Dispute, ...]:
+        """The account's disputes opened since a Unix second."""
+        with translated("disputes"):
+            rows = self._v1.disputes.list({"created": {"gte": since}, "limit": PAGE}).auto_paging_iter()
             return tuple(models.dispute(row.to_dict()) for row in rows)
 
     def events(self, types: Sequence[str], since: int) -> tuple[Event, ...]:

@@ -1,0 +1,6 @@
+"""Reconciling: our record against Stripe, CJ and Basta, to the cent; what differs is named, and nothing is hidden."""
+
+from tasks.reconciling.finding import Finding, Report, Tie
+from tasks.reconciling.steps import compare, conclude
+
+__all__ = ["Finding", "Report", "Tie", "compare", "conclude"]

@@ -1,0 +1,116 @@
+"""What a reconciliation finds, and how its sums stand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tasks.lots.records import Stamp
+
+
+class What(StrEnum):
+    """The kinds of difference."""
+
+    BOOKS = "books"  # a sum of ours is not the vendor's
+    ORPHAN = "orphan"  # it bears our mark at the vendor, and we do not know it
+    MISSING = "missing"  # we know it, and the vendor does not
+    DUPLICATE = "duplicate"  # the vendor has it twice
+    UNKNOWN = "unknown"  # an effect whose end nobody knows
+    PROMISE = "promise"  # our own record breaks a promise
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference. `about` names the thing by the vendor's id or ours."""
+
+    vendor: str
+    what: What
+    about: str
+    text: str
+    ours_cents: int | None = None
+    theirs_cents: int | None = None
+
+    def row(self) -> dict[str, str]:
+        """As a table shows it."""
+        return {
+            "vendor": self.vendor,
+            "what": self.what.value,
+            "about": self.about,
+            "text": self.text,
+            "ours_cents": "" if self.ours_cents is None else str(self.ours_cents),
+            "theirs_cents": "" if self.theirs_cents is None else str(self.theirs_cents),
+        }
+
+
+@dataclass
+class Tie:
+    """One sum of ours beside the vendor's."""
+
+    vendor: str
+    what: str
+    ours_cents: int = 0
+    theirs_cents: int = 0
+
+    def add(self, ours: int, theirs: int) -> bool:
+        """Count one pair; whether it is equal."""
+        self.ours_cents += ours
+        self.theirs_cents += theirs
+        return ours == theirs
+
+    def row(self) -> dict[str, str | int]:
+        """As a table shows it."""
+        return {
+            "vendor": self.vendor,
+            "what": self.what,
+            "ours_cents": self.ours_cents,
+            "theirs_cents": self.theirs_cents,
+            "difference_cents": self.ours_cents - self.theirs_cents,
+        }
+
+
+@dataclass
+class Report:
+    """All that one reconciliation found."""
+
+    findings: list[Finding] = field(default_factory=list)
+    ties: list[Tie] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)  # vendor -> why it could not be read
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything was read, and nothing differs."""
+        return not self.findings and not self.unread
+
+    def facts(self) -> dict[str, Any]:
+        """All of it, as JSON may hold it."""
+        return {
+            "clean": self.clean,
+            "sentence": self.sentence(),
+            "differences": [finding.row() for finding in self.findings],
+            "books": [tie.row() for tie in self.ties],
+            "unread": self.unread,
+        }
+
+    def sentence(self) -> str:
+        """For the log, the run's end and the terminal."""
+        if self.clean:
+            return "The books tie to the cent, and nothing is unknown."
+        parts = [f"{len(self.findings)} differences"] if self.findings else []
+        parts += [f"{vendor} could not be read" for vendor in self.unread]
+        return f"{' and '.join(parts)}."
+
+
+def record_name(session: Session) -> str:
+    """The name that all of this record's things bear at the vendors; "" for a record older than names."""
+    return session.execute(select(Stamp.value).where(Stamp.name == "record")).scalar_one_or_none() or ""
+
+
+def bears_our_mark(name: str, shape: str, text: str | None) -> bool:
+    """Whether a vendor's text is a name that this record gives: `shape` is a pattern such as "lot-[0-9]+"."""
+    mark = f"-{re.escape(name)}" if name else ""
+    return text is not None and re.fullmatch(f"{shape}{mark}", text) is not None

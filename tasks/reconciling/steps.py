@@ -1,0 +1,102 @@
+"""Compare with every vendor, and tell what differs: a table, incidents, and the run's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from prefect.artifacts import create_table_artifact
+from prefect.runtime import flow_run
+
+from tasks.clients.service import ServiceError
+from tasks.desk import Desk, desk
+from tasks.lots import incidents
+from tasks.lots.clock import now
+from tasks.lots.incidents import Trouble
+from tasks.reconciling import at_basta, at_cj, at_stripe, here
+from tasks.reconciling.finding import Finding, Report, Tie, What
+from tasks.retrying import READING, run_logger, task
+
+#: Older than this, a thing was compared on thirty nights already.
+LOOK_BACK = timedelta(days=35)
+COMPARE: dict[str, Callable[[Desk, datetime], tuple[list[Finding], list[Tie]]]] = {
+    at_stripe.VENDOR: at_stripe.compare,
+    at_cj.VENDOR: at_cj.compare,
+    at_basta.VENDOR: at_basta.compare,
+}
+MOST_TOLD = 5
+
+
+@task(task_run_name="compare with {vendor}", **READING)
+def compare_with(vendor: str) -> tuple[list[Finding], list[Tie]]:
+    """One vendor against our record. Running it again adopts nothing twice."""
+    return COMPARE[vendor](desk(), now() - LOOK_BACK)
+
+
+def compare() -> Report:
+    """Every vendor, and our own promises; one that cannot be read does not hide the others."""
+    report = Report()
+    for vendor in COMPARE:
+        try:
+            findings, ties = compare_with(vendor)
+        except ServiceError as error:
+            report.unread[vendor] = str(error)
+            continue
+        report.findings += findings
+        report.ties += ties
+    with desk().record.read() as session:
+        report.findings += here.compare(session)
+    return report
+
+
+def conclude(report: Report) -> None:
+    """Tell it: in the log, as tables of the run, and as incidents that end when a later night is clean."""
+    log = run_logger()
+    for tie in report.ties:
+        log.info("%s, %s: %s cents here, %s there", tie.vendor, tie.what, tie.ours_cents, tie.theirs_cents)
+    for finding in report.findings:
+        log.error("%s, %s %s: %s", finding.vendor, finding.what.value, finding.about, finding.text)
+    for vendor, why in report.unread.items():
+        log.error("%s could not be read: %s", vendor, why)
+    if flow_run.id:
+        ties: list[dict[str, object]] = [dict(tie.row()) for tie in report.ties]
+        create_table_artifact(table=ties, key="books", description="Our ledger beside the vendors' books, in cents")
+        found = [finding.row() for finding in report.findings] or [{"what": "nothing differs"}]
+        create_table_artifact(table=found, key="differences", description=report.sentence())
+    with desk().record.write() as session:
+        # What of a vendor that could not be read was open stays open: silence is no proof.
+        for vendor in (*COMPARE, here.VENDOR):
+            if vendor not in report.unread:
+                incidents.settle(session, f"reconcile:{vendor}:", _troubles(report, vendor))
+
+
+def _troubles(report: Report, vendor: str) -> list[Trouble]:
+    groups: dict[What, list[Finding]] = {}
+    for finding in report.findings:
+        if finding.vendor == vendor:
+            groups.setdefault(finding.what, []).append(finding)
+    return [_trouble(vendor, what, group) for what, group in groups.items()]
+
+
+def _trouble(vendor: str, what: What, group: list[Finding]) -> Trouble:
+    titles = {
+        What.BOOKS: f"The books do not tie with {vendor}",
+        What.DUPLICATE: f"{vendor} has something twice",
+        What.ORPHAN: f"{vendor} has things of ours that are on no record",
+        What.MISSING: f"{vendor} has lost things that we know",
+        What.UNKNOWN: "Effects stay unknown",
+        What.PROMISE: "The record breaks a promise",
+    }
+    lines = [f"{one.about}: {one.text}." for one in group[:MOST_TOLD]]
+    if len(group) > MOST_TOLD:
+        lines.append(f"And {len(group) - MOST_TOLD} more.")
+    cents = sum(abs((one.ours_cents or 0) - (one.theirs_cents or 0)) for one in group)
+    return Trouble(
+        key=f"reconcile:{vendor}:{what.value}",
+        alert="duplicate" if what is What.DUPLICATE else "books",
+        severity="HIGH" if what in (What.UNKNOWN, What.MISSING) else "CRITICAL",
+        title=titles[what],
+        text=" ".join(lines),
+        command="pipeline reconcile",
+        cents=cents or None,
+    )

@@ -1,0 +1,136 @@
+"""Our record against Stripe, CJ and Basta: clean when all is well, and every kind of difference named."""
+
+from __future__ import annotations
+
+import copy
+
+from sqlalchemy import update
+
+from tasks.lots import effects
+from tasks.lots.moving import move
+from tasks.lots.records import LedgerEntry
+from tasks.lots.states import LotStatus
+from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
+from tests.stages.test_refunding import give_back, share
+from tests.stages.test_reversals import invoice_of, paid
+
+
+def names(stage: Rehearsal) -> set[tuple[str, str]]:
+    return {(one.vendor, one.what.value) for one in stage.reconcile().findings}
+
+
+def test_all_kinds_of_money_tie_to_the_cent_and_nothing_is_told(stage: Rehearsal) -> None:
+    one, two, three = paid(stage, "ada", "ada", "ada", webhooks=False)
+    give_back(stage, one)
+    stage.bank.refund_by_hand(invoice_of(stage)["id"], share(stage, two))
+    stage.cycles(3)
+    (refund, _) = sorted(stage.bank.store.refunds)
+    stage.bank.fail_refund(refund)
+    stage.bank.close_dispute(stage.bank.open_dispute(invoice_of(stage)["id"])["id"], won=False)
+    report = stage.reconcile()
+    assert report.findings == []
+    assert report.clean
+    assert all(tie.ours_cents == tie.theirs_cents for tie in report.ties)
+    captured = next(tie for tie in report.ties if tie.what == "captured")
+    assert captured.ours_cents == invoice_of(stage)["amount_paid"]
+    assert stage.incidents("reconcile:") == []
+    assert stage.status(three) == "CANCELLED"
+
+
+def test_bought_goods_tie_with_cj(stage: Rehearsal) -> None:
+    paid(stage, "ada", "ada", webhooks=False, order=True)
+    report = stage.reconcile()
+    (tie,) = [one for one in report.ties if one.vendor == "CJ"]
+    assert tie.ours_cents == tie.theirs_cents < 0
+    assert report.clean
+
+
+def test_a_refund_and_a_dispute_of_which_no_event_is_left_are_adopted(stage: Rehearsal) -> None:
+    """After a long outage Stripe has forgotten its events: the lists remember."""
+    (lot,) = paid(stage, "ada", webhooks=False)
+    stage.bank.refund_by_hand(invoice_of(stage)["id"], share(stage, lot))
+    stage.bank.store.events.clear()
+    report = stage.reconcile()
+    assert report.clean
+    stage.advance(60)
+    stage.cycle()
+    assert stage.status(lot) == "CANCELLED"
+    assert stage.lot(lot).refund_status == "SUCCEEDED"
+
+
+def test_a_cent_that_is_booked_wrongly_is_a_difference_and_a_critical_incident(stage: Rehearsal) -> None:
+    paid(stage, "ada", webhooks=False)
+    with stage.record.write() as session:
+        session.execute(update(LedgerEntry).where(LedgerEntry.kind == "hammer").values(cents=LedgerEntry.cents + 1))
+    assert names(stage) == {("Stripe", "books")}
+    (incident,) = stage.incidents("reconcile:Stripe")
+    assert incident.severity == "CRITICAL"
+    assert incident.cents == 1
+    with stage.record.write() as session:
+        session.execute(update(LedgerEntry).where(LedgerEntry.kind == "hammer").values(cents=LedgerEntry.cents - 1))
+    assert names(stage) == set()
+    assert stage.incidents("reconcile:") == []
+
+
+def test_an_invoice_of_ours_on_no_record_is_an_orphan_and_a_second_one_a_duplicate(stage: Rehearsal) -> None:
+    paid(stage, "ada", webhooks=False)
+    twin = copy.deepcopy(invoice_of(stage)) | {"id": "in_99999999"}
+    stage.bank.store.invoices["in_99999999"] = twin
+    stage.bank.store.lines["in_99999999"], stage.bank.store.payments["in_99999999"] = [], []
+    assert names(stage) == {("Stripe", "orphan"), ("Stripe", "duplicate")}
+
+
+def test_an_order_of_ours_on_no_record_is_an_orphan(stage: Rehearsal) -> None:
+    (lot,) = paid(stage, "ada", webhooks=False, order=True)
+    (order,) = stage.cj.orders
+    stray = copy.deepcopy(order)
+    stray.number, stray.order_id = stray.number.replace(f"HS-{lot}", "HS-77"), "9" * 19
+    stage.cj.orders.append(stray)
+    assert names(stage) == {("CJ", "orphan")}
+
+
+def test_an_item_nobody_knows_is_named_before_it_sells(stage: Rehearsal) -> None:
+    stage.source("phone stand", 2, publish=False)
+    one, two = stage.house.items
+    one.external_id = "something else"
+    lot = next(lot for lot in stage.lots() if lot.basta_item_id == one.id)
+    with stage.record.write() as session:
+        session.get_one(type(lot), lot.id).basta_item_id = "item-gone"
+    assert names(stage) == {("Basta", "orphan")}
+    assert stage.status(lot.id) == "CANCELLED"  # the cycle saw first that its item is gone
+    assert two.id in {lot.basta_item_id for lot in stage.lots()}
+
+
+def test_an_effect_that_stays_unknown_is_named(stage: Rehearsal) -> None:
+    with stage.record.write() as session:
+        effect = effects.plan(session, "customer:77", {})
+        effect.state, effect.attempts, effect.acted_at = "UNKNOWN", 1, stage.clock.at
+    assert names(stage) == set()
+    stage.advance(2 * HOUR)
+    assert {(one.what.value, one.about) for one in stage.reconcile().findings} == {("unknown", "customer:77")}
+
+
+def test_money_that_never_went_back_is_a_broken_promise(stage: Rehearsal) -> None:
+    (lot,) = paid(stage, "ada", webhooks=False)
+    with stage.record.write() as session:
+        move(session, lot, LotStatus.CANCELLED, why="by mistake")
+        session.get_one(type(stage.lot(lot)), lot).refund_status = "NONE_DUE"
+    assert names(stage) == {("our record", "promise")}
+
+
+def test_a_vendor_that_cannot_be_read_is_no_clean_bill(stage: Rehearsal) -> None:
+    from deployments.sandbox.faults import Fault
+
+    paid(stage, "ada", webhooks=False)
+    stage.world.faults.plan(Fault("stripe", "GET /v1/balance_transactions", "500_before", times=9))
+    report = stage.reconcile()
+    assert list(report.unread) == ["Stripe"]
+    assert not report.clean
+
+
+def test_a_night_costs_cj_seven_lists_of_a_free_endpoint(stage: Rehearsal) -> None:
+    paid(stage, "ada", "ada", webhooks=False, order=True)
+    before = stage.calls("cj", "GET /shopping/order/list")
+    stage.advance(DAY)
+    stage.reconcile()
+    assert stage.calls("cj", "GET /shopping/order/list") - before == 7
