@@ -37,7 +37,7 @@ def processing(sale_id: str | None = None) -> Any:
     try:
         with guarding.only_run("processing"):
             return _cycle(sale_id)
-    except guarding.LeaseHeld as busy:
+    except (guarding.LeaseHeld, guarding.Overtaken) as busy:
         return Cancelled(name="Skipped", message=str(busy))
 
 
@@ -62,6 +62,7 @@ def _cycle(sale_id: str | None) -> Any:
     cycle.stage("inbox: invoices", only(collecting.invoices_told), collecting.collect)
     cycle.stage("inbox: parcels", only(tracking.parcels_told), tracking.poll_parcels)
     cycle.stage("mail", notifying.mails_waiting, notifying.send_mail)
+    guarding.watch_login(cycle.met)
     guarding.look_for_trouble()
     cycle.stage("tell", notifying.messages_due, notifying.tell, bounded=False)
     reporting.show_cycle(cycle.tallies)

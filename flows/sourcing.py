@@ -71,7 +71,7 @@ def sourcing(
             guarding.sourcing_watched(unless=(stage.Refused, stage.AwaitingApproval)) as seen,
         ):
             return seen(_source(keyword, round(max_cost * 100), max_products, publish, dry_run))
-    except guarding.LeaseHeld as busy:
+    except (guarding.LeaseHeld, guarding.Overtaken) as busy:
         return Cancelled(name="Skipped", message=str(busy))
 
 

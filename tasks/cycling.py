@@ -55,6 +55,7 @@ class Cycle:
         seconds = desk().settings.process_budget_seconds if budget_seconds is None else budget_seconds
         self.ends = now() + timedelta(seconds=seconds)
         self.tallies: list[Tally] = []
+        self.met: list[Exception] = []  # every failure of a subject, as it was
 
     @property
     def spent(self) -> bool:
@@ -101,6 +102,7 @@ class Cycle:
                     continue
                 absences = absences + 1 if isinstance(came, ServiceUnavailable | Unsettled) else 0
                 tally.failures[str(subject)] = _sentence(came)
+                self.met.append(came)
         if subjects:
             logger.info(tally.line())
         for subject, why in tally.failures.items():

@@ -28,6 +28,7 @@ from tasks.desk import Unsettled, desk
 Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 _inline = False
+_serverless = False
 
 
 class Step(Task[Any, Any]):
@@ -44,19 +45,28 @@ def task(**options: Any) -> Callable[[Callable[..., Any]], Step]:
 
 
 @contextmanager
-def inline() -> Iterator[None]:
-    """Let every step of this process run in its caller's thread, without Prefect and without a retry."""
-    global _inline
-    before, _inline = _inline, True
+def inline(*, with_server: bool = False) -> Iterator[None]:
+    """Let every step of this process run in its caller's thread, without a Prefect run and without a retry.
+
+    Args:
+        with_server: whether messages still go through the Prefect server that is configured.
+    """
+    global _inline, _serverless
+    before, (_inline, _serverless) = (_inline, _serverless), (True, not with_server)
     try:
         yield
     finally:
-        _inline = before
+        _inline, _serverless = before
 
 
 def is_inline() -> bool:
-    """Whether steps run without Prefect now."""
+    """Whether steps run without a Prefect run now."""
     return _inline
+
+
+def is_serverless() -> bool:
+    """Whether no Prefect server takes part, even if one is configured."""
+    return _serverless
 
 
 def run_logger() -> Log:
@@ -121,6 +131,7 @@ __all__ = [
     "cached",
     "inline",
     "is_inline",
+    "is_serverless",
     "may_pass",
     "run_logger",
     "source_of",

@@ -10,7 +10,7 @@ from rich.table import Table
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tasks.lots import approvals, cj_calls, incidents, pauses
+from tasks.lots import approvals, cj_calls, incidents, outbox, pauses
 from tasks.lots.clock import now
 from tasks.lots.leases import NO_FLOWS, RECEIVER
 from tasks.lots.models import Invoice, Lot
@@ -99,6 +99,7 @@ def view(session: Session, settings: Settings, sale_id: str | None = None) -> di
             {"severity": one.severity, "title": one.title, "text": one.text, "command": one.command}
             for one in incidents.open_ones(session)
         ],
+        "untold": _untold(session),
         "mode": str(settings.mode),
     }
 
@@ -140,6 +141,12 @@ def _receiver(session: Session) -> dict[str, Any]:
     return {"alive": alive, "seen_at": seen.isoformat() if seen else None}
 
 
+def _untold(session: Session) -> dict[str, Any] | None:
+    """What the alert channel did not take, and why; None when it works."""
+    late = outbox.waiting(session)
+    return {"messages": late.number, "since": late.since.isoformat(), "error": late.error} if late else None
+
+
 def _flow(lease: FlowLease) -> dict[str, Any]:
     return {
         "running": lease.runner if lease.owner and lease.until and lease.until > now() else None,
@@ -151,6 +158,13 @@ def _flow(lease: FlowLease) -> dict[str, Any]:
 
 def show(console: Console, page: dict[str, Any]) -> None:
     """Print the page."""
+    if untold := page["untold"]:
+        console.print(
+            f"[bold red]The alert channel fails:[/] {untold['messages']} messages wait since {untold['since'][:16]}: "
+            f"{untold['error'] or 'nobody posted them'}",
+            highlight=False,
+        )
+        console.print("    type: pipeline automations test", highlight=False)
     for pause in page["pauses"]:
         console.print(f"[bold red]{pause['scope']} is paused[/] since {pause['since']}")
     for flow, run in page["flows"].items():

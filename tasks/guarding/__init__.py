@@ -1,13 +1,15 @@
 """Guarding: who may run, what CJ still allows, whether the money is there, and what is stuck."""
 
 from tasks.guarding.balance import balance_due, check_balance
+from tasks.guarding.login import watch_login
 from tasks.guarding.quota import quota_allows_sourcing, quota_due, read_quota
-from tasks.guarding.running import LeaseHeld, heartbeat, only_run, run_name, tag_run, wait
+from tasks.guarding.running import LeaseHeld, Overtaken, heartbeat, only_run, run_name, tag_run, wait
 from tasks.guarding.sourced import sourcing_watched
 from tasks.guarding.trouble import look_for_trouble
 
 __all__ = [
     "LeaseHeld",
+    "Overtaken",
     "balance_due",
     "check_balance",
     "heartbeat",
@@ -20,4 +22,5 @@ __all__ = [
     "sourcing_watched",
     "tag_run",
     "wait",
+    "watch_login",
 ]

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Desk, desk
+from tasks.guarding import login
 from tasks.lots import cj_calls, incidents
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
@@ -24,6 +25,8 @@ def quota_due() -> list[str]:
     """Whether CJ should be asked again: once an hour is enough, as every answer counts itself."""
     with desk().record.read() as session:
         row = session.get(CjEndpoint, SETTINGS_ENDPOINT)
+        if login.refused(session):
+            return ["cj"]  # so that its end is seen at once
     return [] if row and row.last_called_at and now() - row.last_called_at < READ_EVERY else ["cj"]
 
 
@@ -37,6 +40,7 @@ def refresh(at: Desk) -> str:
     """Read the account's quotas into the record; our verdict over all endpoints."""
     account = at.cj.account()
     with at.record.write() as session:
+        login.works(session)
         for quota in account.quotas:
             if quota.used is not None:
                 cj_calls.told(session, quota.endpoint, max(quota.limit - quota.used, 0), quota.kind)

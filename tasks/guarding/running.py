@@ -5,21 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from tasks.desk import desk
 from tasks.lots import leases
 from tasks.lots.clock import now, sleep
-from tasks.lots.leases import LeaseHeld
+from tasks.lots.leases import LeaseHeld, Overtaken
 
 #: Longer than any cycle; a killed run's lease ends by itself.
 HOLD = timedelta(minutes=12)
+
+#: Prefect's tag on the runs that a deployment's schedule makes.
+AUTO_SCHEDULED = "auto-scheduled"
+
+#: The database works, and says no to what was asked of it.
+REQUESTS = (DataError, IntegrityError, ProgrammingError)
 
 
 class DatabaseDown(Exception):
@@ -49,15 +55,26 @@ def only_run(flow: str, hold: timedelta = HOLD) -> Iterator[None]:
 
     Raises:
         LeaseHeld: another run has it; the message says who, since when.
+        Overtaken: this run is late, and a later one did its work: after six hours off, one cycle is enough.
         DatabaseDown: the record cannot be read or written, now or anywhere in the run.
     """
     runner = flow_run.name or f"a {flow} of this terminal"
     try:
         tag_run(flow, str(desk().settings.mode))
-        with leases.held(desk().record, flow, str(runner), hold):
+        with leases.held(desk().record, flow, str(runner), hold, _due()):
             yield
-    except (OperationalError, InterfaceError) as error:
+    except REQUESTS:
+        raise
+    except DBAPIError as error:
         raise DatabaseDown(f"the database does not work ({type(error).__name__}: {error.orig})") from error
+
+
+def _due() -> datetime | None:
+    """When a schedule meant this run to begin; None for a run that somebody asked for."""
+    if AUTO_SCHEDULED not in flow_run.tags:
+        return None
+    due: datetime = flow_run.scheduled_start_time
+    return due
 
 
 def heartbeat() -> None:
@@ -76,4 +93,4 @@ def wait(seconds: float) -> None:
     sleep(seconds)
 
 
-__all__ = ["DatabaseDown", "LeaseHeld", "heartbeat", "only_run", "run_name", "tag_run", "wait"]
+__all__ = ["DatabaseDown", "LeaseHeld", "Overtaken", "heartbeat", "only_run", "run_name", "tag_run", "wait"]

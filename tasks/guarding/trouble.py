@@ -22,6 +22,8 @@ from tasks.rules.thresholds import (
 )
 
 SALE_LATE = timedelta(hours=1)
+#: A margin that is still negative then is a developer's matter.
+LOUDER_AFTER = timedelta(hours=24)
 
 
 def look_for_trouble() -> None:
@@ -130,15 +132,21 @@ def _rates(session: Session) -> list[Trouble]:
             )
         )
     if now_rates.margin_cents < 0:
+        lasts = _open_for(session, "rates:margin")
         found.append(
             Trouble(
                 key="rates:margin",
                 alert="margin",
-                severity="HIGH",
-                title="The margin is negative",
+                severity="CRITICAL" if lasts >= LOUDER_AFTER else "HIGH",
+                title="The margin is negative" if lasts < LOUDER_AFTER else "The margin has been negative for a day",
                 text=f"Worst keyword: {now_rates.worst_keyword}. Consider RESERVE_RATIO=1.50.",
                 command="pipeline status",
                 cents=now_rates.margin_cents,
             )
         )
     return found
+
+
+def _open_for(session: Session, key: str) -> timedelta:
+    opened = [incident.opened_at for incident in incidents.open_ones(session, key)]
+    return now() - min(opened) if opened else timedelta(0)

@@ -30,11 +30,23 @@ class LeaseHeld(Exception):
         super().__init__(f"{flow} is already being run by {runner}, since {since}.")
 
 
-def take(record: Record, flow: str, runner: str, hold: timedelta) -> str:
+class Overtaken(Exception):
+    """What a late run was to do, another has done since the run was due."""
+
+    def __init__(self, flow: str, runner: str) -> None:
+        self.flow, self.runner = flow, runner
+        super().__init__(f"{flow} was due before {runner} began, which did its work.")
+
+
+def take(record: Record, flow: str, runner: str, hold: timedelta, due: datetime | None = None) -> str:
     """Take a flow's lease; the owner token to give it back with.
+
+    Args:
+        due: when this run should have begun, if it is one of many that a schedule made.
 
     Raises:
         LeaseHeld: another run has it, and its time is not over.
+        Overtaken: a run that began after this one was due is done.
     """
     owner, at = secrets.token_hex(8), now()
     with record.write() as session:
@@ -45,6 +57,8 @@ def take(record: Record, flow: str, runner: str, hold: timedelta) -> str:
         elif lease.owner and lease.until and lease.until > at:
             since = lease.started_at.strftime("%H:%M:%S UTC") if lease.started_at else "a while"
             raise LeaseHeld(flow, lease.runner or "another run", since)
+        elif due and lease.started_at and lease.started_at > due and lease.outcome == "done":
+            raise Overtaken(flow, lease.runner or "another run")
         lease.owner, lease.runner, lease.until, lease.started_at = owner, runner, at + hold, at
     return owner
 
@@ -90,13 +104,13 @@ def is_held(record: Record, flow: str) -> bool:
 
 
 @contextmanager
-def held(record: Record, flow: str, runner: str, hold: timedelta) -> Iterator[str]:
+def held(record: Record, flow: str, runner: str, hold: timedelta, due: datetime | None = None) -> Iterator[str]:
     """Hold a flow's lease for the length of a block.
 
     Raises:
-        LeaseHeld: another run has it.
+        LeaseHeld: another run has it. Overtaken: a later one did the work.
     """
-    owner = take(record, flow, runner, hold)
+    owner = take(record, flow, runner, hold, due)
     outcome = "failed"
     try:
         yield owner

@@ -75,7 +75,8 @@ def send_due(at: Desk) -> str:
             if not error.this_one:
                 break
     if refused:
-        raise NotDelivered(f"{len(messages) - sent} messages wait for the operator: {refused}")
+        left = len(messages) - sent
+        raise NotDelivered(f"{left} {'message waits' if left == 1 else 'messages wait'} for the operator: {refused}")
     return "told"
 
 

@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
 from tasks.lots.clock import now
-from tasks.retrying import is_inline
+from tasks.retrying import is_serverless
 from tasks.rules.alerts import automation_name
 
 EXECUTED, FAILED = "prefect.automation.action.executed", "prefect.automation.action.failed"
@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 
 def has_server() -> bool:
     """Whether there is a Prefect server that could post for us."""
-    return bool(PREFECT_API_URL.value()) and not is_inline()
+    return bool(PREFECT_API_URL.value()) and not is_serverless()
 
 
 @lru_cache(maxsize=1)

@@ -70,9 +70,13 @@ class Rehearsal:
         return Desk(self.settings, self.record, lines)
 
     @contextmanager
-    def running(self) -> Iterator[Rehearsal]:
+    def running(self, *, with_server: bool = False) -> Iterator[Rehearsal]:
         """Let all steps of this process work here."""
-        with retrying.inline(), clock.held_by(self.clock.now, self.advance), working_at(self.desk):
+        with (
+            retrying.inline(with_server=with_server),
+            clock.held_by(self.clock.now, self.advance),
+            working_at(self.desk),
+        ):
             with self.record.write() as session:
                 stamp.confirm(session, mode=str(self.settings.mode))
             try:
