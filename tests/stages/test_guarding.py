@@ -26,16 +26,6 @@ def test_a_lot_stuck_for_four_hours_is_told_once_and_so_is_its_end(stage: Rehear
     assert sum("OVER" in post.text for post in stage.sink.posts) == 1
 
 
-def test_twenty_four_hours_with_one_stuck_lot_are_five_messages_at_most(stage: Rehearsal) -> None:
-    stage.person("ada")
-    stage.sell("ada")
-    with stage.record.write() as session:
-        pauses.pause(session, "buying")
-    stage.cycles(24 * 6)
-    told = [post for post in stage.sink.posts if "stuck" in post.text or "has been" in post.text]
-    assert 1 <= len(told) <= 5
-
-
 def test_a_buyer_who_has_days_to_pay_is_not_stuck(stage: Rehearsal) -> None:
     stage.person("ada", "ignores")
     stage.sell("ada")

@@ -204,7 +204,7 @@ class TestWhatIsNoAlert:
     def test_a_payment_that_failed(self, stage: Rehearsal) -> None:
         stage.person("ben", "recovers", pays_after=2 * HOUR)
         (lot,) = stage.sell("ben")
-        stage.until_quiet()
+        stage.cycles(4, apart=HOUR)
         assert "PAYMENT_FAILED" in stage.life(lot)
         assert stage.sink.posts == []
 
