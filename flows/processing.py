@@ -56,6 +56,8 @@ def _cycle(sale_id: str | None) -> Any:
     cycle.stage("confirm", only(fulfilment.orders_to_confirm), fulfilment.confirm_order)
     cycle.stage("balance", only(guarding.balance_due), guarding.check_balance)
     cycle.stage("pay", only(fulfilment.orders_to_pay), fulfilment.pay_order, one_at_a_time=True)
+    # What a payment answers proves nothing: the orders themselves do, read together.
+    cycle.stage("paid", only(tracking.payments_called), tracking.poll_parcels)
 
     # What arrived meanwhile is not left for the next cycle: a run that it started was cancelled while this one ran.
     cycle.stage("inbox: sales", only(closing.sales_told), closing.close_sale)

@@ -28,15 +28,29 @@ UNDER_WAY = (LotStatus.PAID, LotStatus.CJ_ORDERED, LotStatus.CJ_PAID, LotStatus.
 
 
 def parcels_due(sale_id: str | None = None) -> list[list[int]]:
-    """Orders whose next look is due, or that CJ told of, a hundred a call."""
+    """Orders whose next look is due, that CJ told of, or whose payment nobody saw the end of; a hundred a call."""
     at = desk()
     base = timedelta(seconds=at.settings.parcel_poll_seconds)
     told = _told_of()
     with at.record.read() as session:
         query = select(Lot).where(Lot.cj_order_id.is_not(None), Lot.status.in_(UNDER_WAY)).order_by(Lot.id)
         lots = session.scalars(query.where(Lot.basta_sale_id == sale_id) if sale_id else query)
-        due = [lot.id for lot in lots if lot.cj_order_number in told or _is_due(lot, base)]
+        called = _called(session)
+        due = [lot.id for lot in lots if lot.cj_order_number in told or lot.id in called or _is_due(lot, base)]
     return _batches(due)
+
+
+def payments_called(sale_id: str | None = None) -> list[list[int]]:
+    """Orders whose payment was called and that nobody read since: they alone tell whether they are paid."""
+    with desk().record.read() as session:
+        lots = [session.get_one(Lot, lot_id) for lot_id in sorted(_called(session))]
+        return _batches([lot.id for lot in lots if sale_id is None or lot.basta_sale_id == sale_id])
+
+
+def _called(session: Session) -> set[int]:
+    called = effects.unproven(session, "cj-pay")
+    polled = {lot_id: session.get_one(Lot, lot_id).cj_polled_at for lot_id in called}
+    return {lot_id for lot_id, at in called.items() if (polled[lot_id] or at) <= at}
 
 
 def parcels_told(sale_id: str | None = None) -> list[list[int]]:

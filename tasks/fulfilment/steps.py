@@ -88,5 +88,5 @@ def confirm_order(lot_id: int) -> str:
 
 @task(task_run_name="pay lot {lot_id}", **ACTING)
 def pay_order(lot_id: int) -> str:
-    """Pay a confirmed order from CJ's balance. Running it again reads the order first."""
+    """Have a confirmed order paid from CJ's balance; it is read afterwards, and by a second run first."""
     return ordering.pay_order(desk(), lot_id)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -72,6 +72,12 @@ class Resume(StrEnum):
     HALF_BUILT = "half built"
 
 
+class Proof(StrEnum):
+    """An act's other answer: it was called, but its word proves nothing; reading the thing itself will."""
+
+    BY_READING = "by reading"
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One attempt, as the look, the act and the record see it."""
@@ -90,7 +96,8 @@ class Manner:
     Args:
         look: ask the vendor; an Answer to adopt, None when it has no such thing, Resume.HALF_BUILT when the act
             would go on where it stopped. Errors leave UNKNOWN.
-        act: do it; the refusal error means a no, `quiet` errors with `executed == False` mean it never happened.
+        act: do it; the refusal error means a no, `quiet` errors with `executed == False` mean it never happened, and
+            Proof.BY_READING leaves UNKNOWN until somebody has read what came of it.
         record: the moves and ledger rows that belong to the answer, in the settling transaction.
         refused: the same for a no.
         deadline: seconds that the call may take; the lease is this and a minute.
@@ -100,7 +107,7 @@ class Manner:
     """
 
     look: Callable[[Attempt], Answer | Resume | None]
-    act: Callable[[Attempt], Answer]
+    act: Callable[[Attempt], Answer | Proof]
     record: Callable[[Session, Attempt, Answer], None] = lambda session, attempt, answer: None
     refused: Callable[[Session, Attempt, Exception], None] = lambda session, attempt, error: None
     deadline: float = 30.0
@@ -164,6 +171,13 @@ def of_lot(session: Session, lot_id: int, *kinds: str) -> list[Effect]:
     """A lot's effects of these kinds, oldest first."""
     query = select(Effect).where(Effect.lot_id == lot_id).order_by(Effect.created_at, Effect.key)
     return list(session.scalars(query.where(Effect.kind.in_(kinds)) if kinds else query))
+
+
+def unproven(session: Session, kind: str) -> dict[int, datetime]:
+    """Lots with an effect of this kind of which nobody knows what came, and when its last attempt began."""
+    unsettled = Effect.state.not_in([str(state) for state in SETTLED])
+    query = select(Effect).where(Effect.kind == kind, Effect.acted_at.is_not(None), unsettled)
+    return {one.lot_id: one.acted_at for one in session.scalars(query) if one.lot_id and one.acted_at}
 
 
 def drop(session: Session, key: str, why: str) -> bool:
@@ -311,6 +325,8 @@ def _act(record: Record, owner: str, attempt: Attempt, manner: Manner, refusal: 
         return _refuse(record, owner, attempt, manner, error)
     except Exception as error:
         return _leave(record, attempt.key, owner, error)
+    if isinstance(answer, Proof):
+        return _leave(record, attempt.key, owner, None)
     return _record(record, owner, attempt, manner, answer, State.DONE)
 
 
@@ -400,18 +416,19 @@ def _refuse(record: Record, owner: str, attempt: Attempt, manner: Manner, error:
     return Outcome(Came.REFUSED, error=str(error), first_time=True)
 
 
-def _leave(record: Record, key: str, owner: str, error: Exception) -> Outcome:
+def _leave(record: Record, key: str, owner: str, error: Exception | None) -> Outcome:
     """Let go without knowing; an error that swears nothing happened takes the attempt back."""
     nothing_happened = getattr(error, "executed", None) is False
+    why = None if error is None else str(error)
     with record.write() as session:
         effect = session.get_one(Effect, key)
         if effect.owner != owner:
-            return Outcome(Came.BUSY, error=str(error))
+            return Outcome(Came.BUSY, error=why)
         if nothing_happened and effect.state == State.IN_FLIGHT:
             effect.attempts -= 1
         if effect.attempts == 0:
             effect.state, effect.acted_at = State.PLANNED, None
         else:
             effect.state = State.UNKNOWN
-        effect.owner, effect.lease_until, effect.error = None, None, str(error)
-    return Outcome(Came.WAITING, error=str(error))
+        effect.owner, effect.lease_until, effect.error = None, None, why
+    return Outcome(Came.WAITING, error=why)

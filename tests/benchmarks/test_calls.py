@@ -83,6 +83,22 @@ def test_single_calls_of_cj_per_fulfilled_order(
     assert single.total() <= 5 * orders
 
 
+def test_a_lone_order_has_five_single_calls_too_and_two_batched_reads_that_name_it_alone(
+    stage: Rehearsal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.person("ada")
+    stage.sell("ada")
+    heard = listen_in(stage, monkeypatch)
+    stage.cycle()
+    assert stage.status(1) == "CJ_PAID"
+    single = Counter(call for call, _ in heard if call not in OF_ALL and call != DETAILS)
+    batched = sum(call == DETAILS for call, _ in heard)
+    with capsys.disabled():
+        print(f"\nCJ: a lone order until it is paid: {dict(single)}, and {batched} batched reads")
+    assert single.total() <= 5
+    assert batched == 2
+
+
 @pytest.mark.parametrize("lots", [1, 10, 50])
 def test_writes_to_stripe_are_the_same_for_one_line_and_for_a_hundred(
     rehearse: Callable[..., Rehearsal], lots: int, capsys: pytest.CaptureFixture[str]

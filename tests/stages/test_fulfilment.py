@@ -62,6 +62,36 @@ class TestThePayCallLies:
         assert stage.life(lot)[3:7] == BOUGHT
         only_one(stage)
 
+    def test_a_kill_after_the_call_and_before_the_order_is_read_is_settled_by_the_next_cycle(
+        self, stage: Rehearsal
+    ) -> None:
+        lot = sold(stage)
+
+        def kill(label: str) -> None:
+            if label == f"cj {PAY}" and stage.calls("cj", PAY) == 1:
+                raise KeyboardInterrupt
+
+        stage.exchange.after = kill
+        with pytest.raises(KeyboardInterrupt):
+            stage.cycle()
+        assert stage.status(lot) == "CJ_ORDERED"
+        assert paid_at_cj(stage) > 0
+        stage.advance(HOUR)
+        stage.cycle()
+        assert stage.life(lot)[3:7] == BOUGHT
+        assert stage.calls("cj", PAY) == 1
+        only_one(stage)
+
+    def test_paid_orders_are_read_in_one_call(self, stage: Rehearsal) -> None:
+        stage.person("ada")
+        lots = stage.sell(*["ada"] * 3)
+        before = stage.calls("cj", "POST /shopping/order/getOrderDetailBatch")
+        stage.cycle()
+        assert [stage.status(lot) for lot in lots] == ["CJ_PAID"] * 3
+        # one to compare the amounts before paying, one to prove the payments
+        assert stage.calls("cj", "POST /shopping/order/getOrderDetailBatch") == before + 2
+        assert stage.calls("cj", "GET /shopping/order/getOrderDetail") == 0
+
     def test_twice_without_effect_is_a_persons_and_never_a_third_call(self, stage: Rehearsal) -> None:
         lot = sold(stage)
         stage.cj.options.pay_lies = [SUCCESS_WITHOUT_EFFECT] * 5
