@@ -1,7 +1,10 @@
-"""The database, and every difference between SQLite and PostgreSQL.
+"""The database, and every difference between a SQLite file, libSQL (Turso) and PostgreSQL.
 
 Sessions are short, and none is open while somebody outside is called. Objects stay readable after their
 session (nothing expires on commit), and no relation loads by surprise, as there is none.
+
+An error at COMMIT over a network means "not known", as a kill does: the transaction may have been kept. Nobody acts
+on it as on a no. An effect is looked at again, a webhook told again is known, a lease runs out.
 """
 
 from __future__ import annotations
@@ -12,29 +15,43 @@ from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.dialects import registry
 from sqlalchemy.orm import Session
 
 BUSY_SECONDS = 15
 CONNECT_SECONDS = 10
+#: libSQL's longest answer: a writer who waits for its turn gets it within five seconds, others queue before it.
+ANSWER_SECONDS = 30
+CONNECTIONS = 20
 MIGRATION_LOCK = 72_177_001  # any number, so long as every process uses the same
 
+registry.register("sqlite.hrana", "tasks.lots.hrana.dialect", "HranaDialect")
 
-def connect(url: str, *, foreign_keys: bool = True) -> Engine:
-    """An engine that keeps our rules: WAL, full sync, foreign keys, and BEGIN IMMEDIATE for every write.
+
+def connect(url: str, token: SecretStr | None = None) -> Engine:
+    """An engine that keeps our rules, at a SQLite file, a libSQL server (with its token) or PostgreSQL."""
+    if url.startswith("sqlite+hrana:"):
+        return _libsql(url, token)
+    if url.startswith("sqlite"):
+        return _sqlite_file(url)
+    return create_engine(
+        url,
+        hide_parameters=True,  # a buyer's address would stand in an error's text otherwise
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=15,
+        connect_args={"connect_timeout": CONNECT_SECONDS},
+    )
+
+
+def _sqlite_file(url: str) -> Engine:
+    """WAL, full sync, foreign keys, and BEGIN IMMEDIATE for every write.
 
     IMMEDIATE because a transaction that reads first and writes later fails at once on SQLite, whatever the
     timeout, when another writer came between.
     """
-    if not url.startswith("sqlite"):
-        return create_engine(
-            url,
-            hide_parameters=True,  # a buyer's address would stand in an error's text otherwise
-            pool_pre_ping=True,
-            pool_size=5,
-            max_overflow=15,
-            connect_args={"connect_timeout": CONNECT_SECONDS},
-        )
     engine = create_engine(
         url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
     )
@@ -45,15 +62,44 @@ def connect(url: str, *, foreign_keys: bool = True) -> Engine:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
-            f"foreign_keys={'ON' if foreign_keys else 'OFF'}",
+            "foreign_keys=ON",
             f"busy_timeout={BUSY_SECONDS * 1000}",
         ):
             raw.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        readonly = connection.get_execution_options().get("readonly")
-        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if options.get("foreign_keys") is False:  # no effect within a transaction
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        connection.exec_driver_sql("BEGIN" if options.get("readonly") else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _libsql(url: str, token: SecretStr | None) -> Engine:
+    """The same rules over HTTP, where the server decides on WAL and sync.
+
+    A connection keeps nothing at the server between transactions, so no ping goes before each: one that broke is
+    thrown away at its error, and the next transaction has a new one.
+    """
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        connect_args={
+            "token": token,
+            "seconds": ANSWER_SECONDS,
+            "connect_seconds": CONNECT_SECONDS,
+            "busy_seconds": BUSY_SECONDS,
+        },
+    )
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        options, raw = connection.get_execution_options(), connection.connection.dbapi_connection
+        raw.begin(immediate=not options.get("readonly"), foreign_keys=options.get("foreign_keys", True))  # type: ignore[union-attr]
 
     return engine
 
@@ -66,7 +112,7 @@ class Record:
 
     @property
     def dialect(self) -> str:
-        """ "sqlite" or "postgresql"."""
+        """ "sqlite" (a file, or libSQL) or "postgresql"."""
         return self.engine.dialect.name
 
     @cached_property
@@ -99,9 +145,9 @@ class Record:
 
 
 @lru_cache(maxsize=8)
-def open_record(url: str) -> Record:
+def open_record(url: str, token: SecretStr | None = None) -> Record:
     """The record at this address, one engine a process."""
-    return Record(connect(url))
+    return Record(connect(url, token))
 
 
 def database_milliseconds(session: Session) -> int:
@@ -109,8 +155,11 @@ def database_milliseconds(session: Session) -> int:
 
     A SQLite file lives on one host, whose clock is the database's.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    dialect = session.get_bind().dialect
+    if dialect.name == "postgresql":
         return int(session.execute(text("select (extract(epoch from clock_timestamp()) * 1000)::bigint")).scalar_one())
+    if dialect.driver == "hrana":
+        return int(session.execute(text("select cast(unixepoch('subsec') * 1000 as integer)")).scalar_one())
     return time.time_ns() // 1_000_000
 
 

@@ -7,7 +7,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from tasks.lots.engine import Record, connect, migration_lock
+from tasks.lots.engine import Record, migration_lock
 
 
 def config() -> Config:
@@ -33,17 +33,16 @@ def revision(record: Record) -> str | None:
 def migrate(record: Record) -> bool:
     """Bring an empty or older record up to date; whether there was anything to do.
 
-    Foreign keys are off meanwhile: a rewritten parent table would else drop its children on SQLite.
+    Foreign keys are off meanwhile: a rewritten parent table would else drop its children on SQLite and libSQL.
     """
     if revision(record) == head():
         return False
-    engine = connect(record.engine.url.render_as_string(hide_password=False), foreign_keys=False)
-    try:
-        with engine.connect() as connection, migration_lock(connection):
+    with record.engine.connect() as connection:
+        connection.detach()  # it never comes back to those who rely on foreign keys
+        connection.execution_options(foreign_keys=False)
+        with migration_lock(connection):
             settings = config()
             settings.attributes["connection"] = connection
             command.upgrade(settings, "head")
             connection.commit()
-    finally:
-        engine.dispose()
     return True

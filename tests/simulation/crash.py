@@ -74,7 +74,7 @@ class Play:
         self.knife, self.errors = Knife(at), list[str]()
         self.home = tempfile.mkdtemp()
         os.environ["PIPELINE_HOME"] = self.home
-        record = MortalRecord(connect(f"sqlite:///{Path(self.home) / 'record.sqlite'}", foreign_keys=True))
+        record = MortalRecord(connect(f"sqlite:///{Path(self.home) / 'record.sqlite'}"))
         record.knife = Knife()
         migrate(record)
         settings: Settings = rehearsal_settings(**QUICK)
