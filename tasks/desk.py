@@ -166,7 +166,7 @@ def prepare(settings: Settings) -> Record:
     Raises:
         StampMismatch: it belongs to another mode or account.
     """
-    record = open_record(settings.record_url)
+    record = open_record(settings.record_url, settings.record_token)
     migrate(record)
     # Without a Stripe key nobody can tell test from live: such a look-in stamps nothing.
     identity = {"mode": str(settings.mode)} if settings.stripe_secret_key else {}

@@ -8,6 +8,7 @@ worker started from `/` and a person in a subfolder see the same database and th
 from __future__ import annotations
 
 import os
+import re
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -181,6 +182,17 @@ class Settings(BaseSettings):
             raise SettingsError("WEBHOOK_PUBLIC_URL must begin with https://: CJ and Basta take no other.")
         if self.payment_reminder_days > self.payment_deadline_days:
             raise SettingsError("PAYMENT_REMINDER_DAYS must not be later than PAYMENT_DEADLINE_DAYS.")
+        if self.turso_database_url:
+            self._check_turso(self.turso_database_url)
+
+    def _check_turso(self, url: str) -> None:
+        if self.database_url:
+            raise SettingsError("DATABASE_URL and TURSO_DATABASE_URL are both set: keep the one that holds the record.")
+        _libsql_address(url)
+        if not self.turso_auth_token and not on_loopback(url):
+            raise SettingsError("TURSO_AUTH_TOKEN is not set, and TURSO_DATABASE_URL is not on this machine.")
+        if self.turso_auth_token and not re.fullmatch(r"[!-~]+", self.turso_auth_token.get_secret_value()):
+            raise SettingsError("TURSO_AUTH_TOKEN is not usable: no token has a space or an accent in it.")
 
     @cached_property
     def mode(self) -> Mode:
@@ -235,17 +247,20 @@ class Settings(BaseSettings):
 
     @property
     def record_url(self) -> str:
-        """The SQLAlchemy address of our record: DATABASE_URL, else Turso's, else a SQLite file in the root."""
+        """The SQLAlchemy address of our record, without Turso's token: DATABASE_URL, Turso's, or a file in the root."""
         if self.database_url:
             url = self.database_url.get_secret_value()
             if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
                 return f"sqlite:///{self.root / url.removeprefix('sqlite:///')}"
             return url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)
         if self.turso_database_url:
-            raise SettingsError(
-                "TURSO_DATABASE_URL is set, but the record is kept in SQLite or PostgreSQL: set DATABASE_URL."
-            )
+            return _libsql_address(self.turso_database_url)
         return f"sqlite:///{self.root / 'pipeline.sqlite'}"
+
+    @property
+    def record_token(self) -> SecretStr | None:
+        """What opens the record at Turso, kept out of its address, as addresses get logged."""
+        return self.turso_auth_token if self.turso_database_url else None
 
     @property
     def max_cost_cents(self) -> int:
@@ -265,6 +280,20 @@ def on_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _libsql_address(url: str) -> str:
+    """The SQLAlchemy address for `libsql://host`, in the clear on loopback only.
+
+    Raises:
+        SettingsError: it is no such address; it is not quoted, as people put tokens into addresses.
+    """
+    found = re.fullmatch(r"(libsql|https|http)://([\w.-]+|\[[\da-f:]+\])(:\d{1,5})?/?", url, re.ASCII)
+    local = found is not None and on_loopback(url)
+    if found is None or (found[1] == "http" and not local):
+        raise SettingsError("TURSO_DATABASE_URL must look like libsql://name.turso.io, without a token or a path.")
+    secure = "false" if local and found[1] != "https" else "true"
+    return f"sqlite+hrana://{found[2]}{found[3] or ''}?secure={secure}"
 
 
 def _names(names: set[str]) -> str:

@@ -12,6 +12,7 @@ LOCAL = {
     "STRIPE_API_URL": "http://localhost:9/stripe",
     "RESEND_API_URL": "http://127.0.0.1:9/resend",
 }
+TURSO = {"TURSO_DATABASE_URL": "libsql://lots-me.turso.io", "TURSO_AUTH_TOKEN": "hush.hush-hush"}
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,12 @@ def test_a_live_key_at_the_real_addresses_is_live() -> None:
         pytest.param({"PAYMENT_RETRY_DAYS": "1,x"}, "PAYMENT_RETRY_DAYS", id="not days"),
         pytest.param({"SHIP_TO_COUNTRY": "usa"}, "SHIP_TO_COUNTRY", id="not a country"),
         pytest.param({"PAYMENT_REMINDER_DAYS": "9"}, "PAYMENT_REMINDER_DAYS", id="reminder after the deadline"),
+        pytest.param({**TURSO, "DATABASE_URL": "sqlite:///x"}, "DATABASE_URL and TURSO_DATABASE_URL", id="two records"),
+        pytest.param({"TURSO_DATABASE_URL": "libsql://a.turso.io"}, "TURSO_AUTH_TOKEN", id="Turso without its token"),
+        pytest.param({**TURSO, "TURSO_AUTH_TOKEN": "two words"}, "TURSO_AUTH_TOKEN", id="no token"),
+        pytest.param({**TURSO, "TURSO_DATABASE_URL": "http://a.turso.io"}, "TURSO_DATABASE_URL", id="in the clear"),
+        pytest.param({**TURSO, "TURSO_DATABASE_URL": "a.turso.io"}, "TURSO_DATABASE_URL", id="no scheme"),
+        pytest.param({**TURSO, "TURSO_DATABASE_URL": "libsql://a:b"}, "TURSO_DATABASE_URL", id="no port"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_that_names_it(given: dict[str, str], names: str) -> None:
@@ -65,6 +72,7 @@ def test_what_is_wrong_is_one_sentence_that_names_it(given: dict[str, str], name
 
 def test_no_secret_shows_in_any_repr() -> None:
     secrets = {"CJ_API_KEY": "hush-1", "API_KEY": "hush-2", "STRIPE_SECRET_KEY": "hush-3", "DATABASE_URL": "hush-4"}
+    secrets["TURSO_AUTH_TOKEN"] = "hush-7"
     settings = Settings.load(**LOCAL, **secrets, ALERT_WEBHOOK_URL="https://hush-5", RESEND_API_KEY="hush-6")
     assert "hush" not in repr(settings) + str(settings)
 
@@ -93,6 +101,32 @@ def test_relative_paths_hang_in_the_root_whatever_the_working_directory(
     settings = Settings.load(DATABASE_URL="sqlite:///record.sqlite")
     assert settings.token_path == own_root / ".cj-token.json"
     assert settings.record_url == f"sqlite:///{own_root / 'record.sqlite'}"
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("libsql://lots-me.turso.io", "sqlite+hrana://lots-me.turso.io?secure=true"),
+        ("https://lots-me.turso.io:8443/", "sqlite+hrana://lots-me.turso.io:8443?secure=true"),
+        ("libsql://127.0.0.1:8080", "sqlite+hrana://127.0.0.1:8080?secure=false"),
+        ("http://[::1]:8080", "sqlite+hrana://[::1]:8080?secure=false"),
+        ("https://localhost:8080", "sqlite+hrana://localhost:8080?secure=true"),
+    ],
+)
+def test_the_record_may_be_at_turso_in_the_clear_on_loopback_only(given: str, address: str) -> None:
+    settings = Settings.load(**{**TURSO, "TURSO_DATABASE_URL": given})
+    assert settings.record_url == address
+    assert settings.record_token is not None
+
+
+def test_a_libsql_server_on_this_machine_may_be_open() -> None:
+    assert Settings.load(TURSO_DATABASE_URL="http://127.0.0.1:8080").record_token is None
+
+
+def test_a_token_in_the_address_is_refused_and_not_quoted() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(**{**TURSO, "TURSO_DATABASE_URL": "libsql://a.turso.io?authToken=hush"})
+    assert "hush" not in str(caught.value)
 
 
 def test_what_is_needed_and_missing_is_named() -> None:

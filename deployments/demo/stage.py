@@ -85,6 +85,7 @@ def _environment(sandbox_url: str, server_url: str, home: Path, interval: float)
         "CJ_MIN_INTERVAL_SECONDS": str(interval),
         "CJ_TOKEN_FILE": str(home / "cj-token.json"),
         "DATABASE_URL": f"sqlite:////{home / 'demo.sqlite'}",
+        "TURSO_DATABASE_URL": "",  # whatever the operator's own shell says
         "PREFECT_API_URL": f"{server_url}/api",
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),

@@ -23,7 +23,8 @@ class StampMismatch(Exception):
         self.name, self.stamped, self.ours = name, stamped, ours
         secret = name == "cj_open_id"  # it signs CJ's webhooks
         tail = "another one" if secret else f"{stamped}, and the settings say {ours}"
-        super().__init__(f"This database belongs to the {NAMES[name]} {tail}: set DATABASE_URL to another one.")
+        where = "DATABASE_URL, or TURSO_DATABASE_URL, to another one"
+        super().__init__(f"This database belongs to the {NAMES[name]} {tail}: set {where}.")
 
 
 def confirm(session: Session, **ours: str) -> None:
