@@ -89,104 +89,104 @@ def test_it_is_done_once_and_a_second_run_finds_it_done(record: Record, vendor: 
     assert vendor.records == 1
 
 
-def test_a_second_plan_keeps_the_first_request(sqlite_record: Record) -> None:
-    plan(sqlite_record)
-    with sqlite_record.write() as session:
+def test_a_second_plan_keeps_the_first_request(record: Record) -> None:
+    plan(record)
+    with record.write() as session:
         assert effects.plan(session, KEY, {"cents": 99}).request == {"cents": 5}
 
 
-def test_nothing_is_performed_that_nobody_planned(sqlite_record: Record, vendor: Vendor) -> None:
+def test_nothing_is_performed_that_nobody_planned(record: Record, vendor: Vendor) -> None:
     with pytest.raises(LookupError):
-        perform(sqlite_record, vendor.manner())
+        perform(record, vendor.manner())
     assert vendor.done == []
 
 
-def test_a_no_is_settled_and_never_asked_again(sqlite_record: Record, vendor: Vendor) -> None:
-    plan(sqlite_record)
+def test_a_no_is_settled_and_never_asked_again(record: Record, vendor: Vendor) -> None:
+    plan(record)
     vendor.fail = [No("never")]
     told: list[str] = []
     manner = vendor.manner(refused=lambda session, attempt, error: told.append(str(error)))
-    assert perform(sqlite_record, manner).came is Came.REFUSED
-    assert perform(sqlite_record, manner).came is Came.REFUSED
-    assert (told, vendor.done, row(sqlite_record).state) == (["never"], [], State.REFUSED)
+    assert perform(record, manner).came is Came.REFUSED
+    assert perform(record, manner).came is Came.REFUSED
+    assert (told, vendor.done, row(record).state) == (["never"], [], State.REFUSED)
 
 
 def test_an_effect_whose_answer_was_lost_is_found_and_adopted(
-    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+    record: Record, vendor: Vendor, held_clock: HeldClock
 ) -> None:
-    plan(sqlite_record)
+    plan(record)
     vendor.fail_after = [Lost()]
-    assert perform(sqlite_record, vendor.manner()).came is Came.WAITING
-    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
-    assert (len(vendor.done), row(sqlite_record).state, vendor.records) == (1, State.ADOPTED, 1)
+    assert perform(record, vendor.manner()).came is Came.WAITING
+    assert perform(record, vendor.manner()).came is Came.DONE
+    assert (len(vendor.done), row(record).state, vendor.records) == (1, State.ADOPTED, 1)
 
 
 def test_an_absent_effect_proves_nothing_before_the_quiet_time(
-    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+    record: Record, vendor: Vendor, held_clock: HeldClock
 ) -> None:
-    plan(sqlite_record)
+    plan(record)
     vendor.fail = [Lost()]
-    perform(sqlite_record, vendor.manner())
+    perform(record, vendor.manner())
     held_clock.advance(119)
-    assert perform(sqlite_record, vendor.manner()).came is Came.WAITING
+    assert perform(record, vendor.manner()).came is Came.WAITING
     assert vendor.done == []
     held_clock.advance(2)
-    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
-    assert vendor.done == [sqlite_record.known_as(f"{KEY}:g2")]
+    assert perform(record, vendor.manner()).came is Came.DONE
+    assert vendor.done == [record.known_as(f"{KEY}:g2")]
 
 
 def test_an_effect_that_lands_late_is_found_by_the_later_look(
-    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+    record: Record, vendor: Vendor, held_clock: HeldClock
 ) -> None:
-    plan(sqlite_record)
+    plan(record)
     vendor.fail_after, vendor.hidden = [Lost()], True
-    perform(sqlite_record, vendor.manner())
+    perform(record, vendor.manner())
     held_clock.advance(60)
-    assert perform(sqlite_record, vendor.manner()).came is Came.WAITING
+    assert perform(record, vendor.manner()).came is Came.WAITING
     vendor.hidden = False
     held_clock.advance(61)
-    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
+    assert perform(record, vendor.manner()).came is Came.DONE
     assert len(vendor.done) == 1
 
 
-def test_an_error_that_swears_nothing_happened_takes_the_attempt_back(sqlite_record: Record, vendor: Vendor) -> None:
-    plan(sqlite_record)
+def test_an_error_that_swears_nothing_happened_takes_the_attempt_back(record: Record, vendor: Vendor) -> None:
+    plan(record)
     vendor.fail = [NotEvenSent()]
-    assert perform(sqlite_record, vendor.manner()).came is Came.WAITING
-    assert (row(sqlite_record).state, row(sqlite_record).attempts) == (State.PLANNED, 0)
-    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
-    assert vendor.done == [sqlite_record.known_as(f"{KEY}:g1")]
+    assert perform(record, vendor.manner()).came is Came.WAITING
+    assert (row(record).state, row(record).attempts) == (State.PLANNED, 0)
+    assert perform(record, vendor.manner()).came is Came.DONE
+    assert vendor.done == [record.known_as(f"{KEY}:g1")]
 
 
 def test_a_worker_killed_before_its_call_leaves_a_lease_and_then_a_look(
-    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+    record: Record, vendor: Vendor, held_clock: HeldClock
 ) -> None:
-    plan(sqlite_record)
+    plan(record)
     vendor.fail = [KeyboardInterrupt()]  # type: ignore[list-item] # as SIGKILL, it runs no handler of ours
     with pytest.raises(KeyboardInterrupt):
-        perform(sqlite_record, vendor.manner())
-    assert row(sqlite_record).state == State.IN_FLIGHT
-    assert perform(sqlite_record, vendor.manner()).came is Came.BUSY
+        perform(record, vendor.manner())
+    assert row(record).state == State.IN_FLIGHT
+    assert perform(record, vendor.manner()).came is Came.BUSY
     held_clock.advance(91)
-    assert perform(sqlite_record, vendor.manner()).came is Came.WAITING  # within the quiet time: not blind
+    assert perform(record, vendor.manner()).came is Came.WAITING  # within the quiet time: not blind
     held_clock.advance(120)
-    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
+    assert perform(record, vendor.manner()).came is Came.DONE
     assert len(vendor.done) == 1
 
 
 def test_a_worker_killed_between_the_answer_and_the_commit_repeats_nothing(
-    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+    record: Record, vendor: Vendor, held_clock: HeldClock
 ) -> None:
-    plan(sqlite_record)
+    plan(record)
 
     def dies(session: Session, attempt: Attempt, answer: Answer) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        perform(sqlite_record, vendor.manner(record=dies))
+        perform(record, vendor.manner(record=dies))
     held_clock.advance(91)
-    assert perform(sqlite_record, vendor.manner()).came is Came.DONE
-    assert (len(vendor.done), vendor.records, row(sqlite_record).state) == (1, 1, State.ADOPTED)
+    assert perform(record, vendor.manner()).came is Came.DONE
+    assert (len(vendor.done), vendor.records, row(record).state) == (1, 1, State.ADOPTED)
 
 
 def alerts(record: Record, *, closed: bool = False) -> list[tuple[str, str]]:
@@ -254,60 +254,60 @@ def test_a_second_act_does_not_hide_the_id_that_came_late(
 
 
 def test_half_built_work_goes_on_at_once_under_the_same_vendor_key(
-    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+    record: Record, vendor: Vendor, held_clock: HeldClock
 ) -> None:
-    plan(sqlite_record)
+    plan(record)
     vendor.fail = [Lost()]
-    perform(sqlite_record, vendor.manner())
-    outcome = perform(sqlite_record, vendor.manner(look=lambda attempt: Resume.HALF_BUILT))
+    perform(record, vendor.manner())
+    outcome = perform(record, vendor.manner(look=lambda attempt: Resume.HALF_BUILT))
     assert outcome.came is Came.DONE
-    assert vendor.done == [sqlite_record.known_as(f"{KEY}:g1")]
+    assert vendor.done == [record.known_as(f"{KEY}:g1")]
 
 
 def test_money_without_a_vendor_key_needs_two_absent_looks_and_two_attempts_are_the_most(
-    sqlite_record: Record, vendor: Vendor, held_clock: HeldClock
+    record: Record, vendor: Vendor, held_clock: HeldClock
 ) -> None:
-    plan(sqlite_record)
+    plan(record)
     vendor.fail = [Lost(), Lost(), Lost()]
     manner = vendor.manner(twice=True, most=2)
-    perform(sqlite_record, manner)
+    perform(record, manner)
     held_clock.advance(121)
-    assert perform(sqlite_record, manner).came is Came.WAITING  # the first absent look
+    assert perform(record, manner).came is Came.WAITING  # the first absent look
     assert len(vendor.fail) == 2
     held_clock.advance(121)
-    perform(sqlite_record, manner)  # the second: it acts
+    perform(record, manner)  # the second: it acts
     assert len(vendor.fail) == 1
     for _ in range(4):
         held_clock.advance(121)
-        outcome = perform(sqlite_record, manner)
+        outcome = perform(record, manner)
     assert len(vendor.fail) == 1
     assert "a person must decide" in (outcome.error or "")
 
 
-def test_a_pause_is_read_before_every_effect(sqlite_record: Record, vendor: Vendor) -> None:
-    with sqlite_record.write() as session:
+def test_a_pause_is_read_before_every_effect(record: Record, vendor: Vendor) -> None:
+    with record.write() as session:
         effects.plan(session, "cj-pay:7", {})
         pauses.pause(session, "buying")
-    outcome = effects.perform(sqlite_record, "cj-pay:7", vendor.manner(), refusal=No, quiet=QUIET)
+    outcome = effects.perform(record, "cj-pay:7", vendor.manner(), refusal=No, quiet=QUIET)
     assert (outcome.came, vendor.done) == (Came.PAUSED, [])
-    with sqlite_record.write() as session:
+    with record.write() as session:
         pauses.resume(session, "all")
-    assert effects.perform(sqlite_record, "cj-pay:7", vendor.manner(), refusal=No, quiet=QUIET).ok
+    assert effects.perform(record, "cj-pay:7", vendor.manner(), refusal=No, quiet=QUIET).ok
 
 
-def test_what_a_person_did_at_the_vendor_is_adopted_once(sqlite_record: Record, vendor: Vendor) -> None:
-    with sqlite_record.write() as session:
+def test_what_a_person_did_at_the_vendor_is_adopted_once(record: Record, vendor: Vendor) -> None:
+    with record.write() as session:
         assert effects.adopt(session, KEY, Answer("by-hand", {}), {}) is True
         assert effects.adopt(session, KEY, Answer("again", {}), {}) is False
-    assert perform(sqlite_record, vendor.manner()).vendor_id == "by-hand"
+    assert perform(record, vendor.manner()).vendor_id == "by-hand"
     assert vendor.done == []
 
 
-def test_only_what_nobody_acted_on_can_be_dropped(sqlite_record: Record, vendor: Vendor, held_clock: HeldClock) -> None:
-    plan(sqlite_record)
+def test_only_what_nobody_acted_on_can_be_dropped(record: Record, vendor: Vendor, held_clock: HeldClock) -> None:
+    plan(record)
     vendor.fail = [Lost()]
-    perform(sqlite_record, vendor.manner())
-    with sqlite_record.write() as session:
+    perform(record, vendor.manner())
+    with record.write() as session:
         assert effects.drop(session, KEY, "not wanted") is False
         effects.plan(session, "refund:8:1", {})
         assert effects.drop(session, "refund:8:1", "not wanted") is True

@@ -28,8 +28,8 @@ from tests.builders import make_lot
 from tests.conftest import HeldClock
 
 
-def test_the_same_fact_is_booked_once_and_nothing_is_booked_for_nothing(sqlite_record: Record) -> None:
-    with sqlite_record.write() as session:
+def test_the_same_fact_is_booked_once_and_nothing_is_booked_for_nothing(record: Record) -> None:
+    with record.write() as session:
         assert ledger.book(session, "line:1", Kind.HAMMER, 500, vendor="stripe", vendor_id="in_1")
         assert not ledger.book(session, "line:1", Kind.HAMMER, 900, vendor="stripe", vendor_id="in_1")
         assert not ledger.book(session, "line:2", Kind.HAMMER, 0, vendor="stripe", vendor_id="in_1")
@@ -49,26 +49,26 @@ def test_a_webhook_told_twice_is_kept_once_and_handled_only_after_the_work(recor
         assert inbox.waiting(session) == []
 
 
-def test_one_stuck_lot_tells_at_most_five_times_a_day(sqlite_record: Record, held_clock: HeldClock) -> None:
+def test_one_stuck_lot_tells_at_most_five_times_a_day(record: Record, held_clock: HeldClock) -> None:
     def trouble(severity: str) -> Trouble:
         return Trouble("stuck:lot:7", "lot-stuck", severity, "Lot 7 is stuck", "since long")
 
     for cycle in range(144):
-        with sqlite_record.write() as session:
+        with record.write() as session:
             incidents.settle(session, "stuck:", [trouble("MEDIUM" if cycle < 24 else "HIGH")])
         held_clock.advance(600)
-    with sqlite_record.write() as session:
+    with record.write() as session:
         incidents.settle(session, "stuck:", [])
         told = [message.payload["what"] for message in session.scalars(select(OutboxMessage))]
     assert told == ["opened", "worsened", "reminder", "over"]
 
 
-def test_a_message_nobody_confirmed_is_due_again(sqlite_record: Record, held_clock: HeldClock) -> None:
-    with sqlite_record.write() as session:
+def test_a_message_nobody_confirmed_is_due_again(record: Record, held_clock: HeldClock) -> None:
+    with record.write() as session:
         incidents.report(session, Trouble("a", "quota", "WARNING", "t", "x"))
         (message,) = outbox.due(session)
         outbox.emitted(session, message.id)
-    with sqlite_record.write() as session:
+    with record.write() as session:
         assert outbox.due(session) == []
         held_clock.advance(outbox.CONFIRM_WITHIN.total_seconds() + 1)
         assert len(outbox.due(session)) == 1
@@ -77,15 +77,15 @@ def test_a_message_nobody_confirmed_is_due_again(sqlite_record: Record, held_clo
 
 
 def test_a_second_run_does_not_start_and_a_killed_one_blocks_for_its_lease_only(
-    sqlite_record: Record, held_clock: HeldClock
+    record: Record, held_clock: HeldClock
 ) -> None:
-    leases.take(sqlite_record, "processing", "run A", timedelta(minutes=12))
+    leases.take(record, "processing", "run A", timedelta(minutes=12))
     with pytest.raises(leases.LeaseHeld, match="processing is already being run by run A"):
-        leases.take(sqlite_record, "processing", "run B", timedelta(minutes=12))
+        leases.take(record, "processing", "run B", timedelta(minutes=12))
     held_clock.advance(721)
-    owner = leases.take(sqlite_record, "processing", "run B", timedelta(minutes=12))
-    leases.give_back(sqlite_record, "processing", "somebody else", "done")
-    assert leases.renew(sqlite_record, "processing", owner, timedelta(minutes=1))
+    owner = leases.take(record, "processing", "run B", timedelta(minutes=12))
+    leases.give_back(record, "processing", "somebody else", "done")
+    assert leases.renew(record, "processing", owner, timedelta(minutes=1))
 
 
 def test_no_two_calls_of_cj_come_closer_than_the_interval_from_four_workers(record: Record) -> None:
@@ -102,8 +102,8 @@ def test_no_two_calls_of_cj_come_closer_than_the_interval_from_four_workers(reco
     assert min(later - sooner for sooner, later in pairwise(starts)) >= interval
 
 
-def test_what_cj_tells_of_its_allowance_wins_over_our_own_count(sqlite_record: Record) -> None:
-    with sqlite_record.write() as session:
+def test_what_cj_tells_of_its_allowance_wins_over_our_own_count(record: Record) -> None:
+    with record.write() as session:
         for _ in range(3):
             cj_calls.count(session, "/product/query")
         cj_calls.count(session, "/product/listV2", allowed=90)
@@ -116,8 +116,8 @@ def test_what_cj_tells_of_its_allowance_wins_over_our_own_count(sqlite_record: R
     }
 
 
-def test_an_endpoint_that_costs_no_points_is_never_scarce(sqlite_record: Record) -> None:
-    with sqlite_record.write() as session:
+def test_an_endpoint_that_costs_no_points_is_never_scarce(record: Record) -> None:
+    with record.write() as session:
         cj_calls.count(session, "/shopping/order/list", allowed=None, free=True)
         cj_calls.count(session, "/shopping/order/list", allowed=None, free=True)
         assert cj_calls.allowances(session) == []
@@ -139,10 +139,10 @@ def test_a_hundred_racers_never_pass_the_days_cap(record: Record) -> None:
         assert session.scalars(select(DailySpend.reserved_cents)).one() == taken * 700 == 49_700
 
 
-def test_a_record_of_another_mode_or_account_is_refused_and_no_secret_is_quoted(sqlite_record: Record) -> None:
-    with sqlite_record.write() as session:
+def test_a_record_of_another_mode_or_account_is_refused_and_no_secret_is_quoted(record: Record) -> None:
+    with record.write() as session:
         stamp.confirm(session, mode="test", cj_open_id="900100200")
-    with sqlite_record.write() as session:
+    with record.write() as session:
         with pytest.raises(stamp.StampMismatch, match="belongs to the mode test, and the settings say live"):
             stamp.confirm(session, mode="live")
         with pytest.raises(stamp.StampMismatch) as caught:
@@ -150,10 +150,10 @@ def test_a_record_of_another_mode_or_account_is_refused_and_no_secret_is_quoted(
     assert "900100200" not in str(caught.value)
 
 
-def test_floats_are_no_cents_and_naive_times_no_times(sqlite_record: Record) -> None:
-    with pytest.raises(StatementError, match="whole number"), sqlite_record.write() as session:
+def test_floats_are_no_cents_and_naive_times_no_times(record: Record) -> None:
+    with pytest.raises(StatementError, match="whole number"), record.write() as session:
         make_lot(session, goods_cents=9.5)
-    with pytest.raises(StatementError, match="without its zone"), sqlite_record.write() as session:
+    with pytest.raises(StatementError, match="without its zone"), record.write() as session:
         make_lot(session, closes_at=datetime(2026, 1, 1))  # noqa: DTZ001 - the point of the test
 
 
@@ -164,18 +164,23 @@ def test_the_migrations_make_what_the_models_say_and_a_second_run_finds_nothing_
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", ["sqlite", "libsql", "postgresql"])
 def test_four_processes_may_migrate_an_empty_record_at_once(
     database: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+    url, token = f"sqlite:///{tmp_path / 'fresh.sqlite'}", ""
     if database == "postgresql":
         url = request.getfixturevalue("empty_postgres")
+    if database == "libsql":
+        server = request.getfixturevalue("empty_sqld")
+        url, token = server.url, server.token.get_secret_value()
     code = (
-        "import sys; from tasks.lots.engine import Record, connect; from tasks.lots.migrate import migrate, revision;"
-        "record = Record(connect(sys.argv[1])); sys.stdin.readline(); migrate(record); print(revision(record))"
+        "import sys; from pydantic import SecretStr;"
+        "from tasks.lots.engine import Record, connect; from tasks.lots.migrate import migrate, revision;"
+        "record = Record(connect(sys.argv[1], SecretStr(sys.argv[2])));"
+        "sys.stdin.readline(); migrate(record); print(revision(record))"
     )
-    command = [sys.executable, "-c", code, url]
+    command = [sys.executable, "-c", code, url, token]
     crowd = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(4)

@@ -15,8 +15,8 @@ PAIRS = list(itertools.product(LotStatus, LotStatus))
 S = LotStatus
 
 
-def test_every_pair_of_states_moves_exactly_where_the_table_says(sqlite_record: Record) -> None:
-    with sqlite_record.write() as session:
+def test_every_pair_of_states_moves_exactly_where_the_table_says(record: Record) -> None:
+    with record.write() as session:
         for frm, to in PAIRS:
             lot = make_lot(session, frm)
             if frm == to:
@@ -44,16 +44,16 @@ def test_no_chain_of_hops_ever_implies_paid(frm: LotStatus, to: LotStatus) -> No
     assert S.PAID not in way or (frm in (S.AUCTION_CLOSED, S.PAYMENT_FAILED) and way == (S.PAID,))
 
 
-def test_the_missing_hops_are_taken_in_order_and_all_are_in_the_history(sqlite_record: Record) -> None:
-    with sqlite_record.write() as session:
+def test_the_missing_hops_are_taken_in_order_and_all_are_in_the_history(record: Record) -> None:
+    with record.write() as session:
         lot = make_lot(session, S.CJ_ORDERED)
         assert follow(session, lot.id, S.DELIVERED) == (S.CJ_PAID, S.SHIPPED, S.DELIVERED)
         assert [row.to for row in history(session, lot.id)][1:] == ["CJ_PAID", "SHIPPED", "DELIVERED"]
         assert [row.seq for row in history(session, lot.id)] == [1, 2, 3, 4]
 
 
-def test_a_move_ends_the_hold_and_a_hold_keeps_the_status_and_its_age(sqlite_record: Record) -> None:
-    with sqlite_record.write() as session:
+def test_a_move_ends_the_hold_and_a_hold_keeps_the_status_and_its_age(record: Record) -> None:
+    with record.write() as session:
         lot = make_lot(session, S.PAID)
         since = lot.status_since
         hold(session, lot.id, "no address", "asked for one")
