@@ -18,7 +18,10 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import registry
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+
+from tasks.lots.hrana.errors import TakenAway
 
 BUSY_SECONDS = 15
 CONNECT_SECONDS = 10
@@ -139,6 +142,18 @@ class Record:
                 yield session
             connection.rollback()
 
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """A connection for migrations, one process at a time, that is thrown away afterwards.
+
+        Its foreign keys are off: a rewritten parent table would else drop its children on SQLite and libSQL.
+        """
+        with self.engine.connect() as connection:
+            connection.detach()
+            connection.execution_options(foreign_keys=False)
+            with _migration_lock(connection):
+                yield connection
+
     def close(self) -> None:
         """Let go of the connections."""
         self.engine.dispose()
@@ -163,8 +178,13 @@ def database_milliseconds(session: Session) -> int:
     return time.time_ns() // 1_000_000
 
 
+def taken_away(error: DBAPIError) -> bool:
+    """Whether libSQL gave a transaction's place to a writer who had waited five seconds; it may be run again."""
+    return isinstance(error.orig, TakenAway)
+
+
 @contextmanager
-def migration_lock(connection: Connection) -> Iterator[None]:
+def _migration_lock(connection: Connection) -> Iterator[None]:
     """Let one process migrate at a time; SQLite's BEGIN IMMEDIATE does it there."""
     if connection.dialect.name != "postgresql":
         yield

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import random
+import time
+
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 
-from tasks.lots.engine import Record, migration_lock
+from tasks.lots.engine import Record, taken_away
+
+TRIES = 10
 
 
 def config() -> Config:
@@ -31,18 +37,27 @@ def revision(record: Record) -> str | None:
 
 
 def migrate(record: Record) -> bool:
-    """Bring an empty or older record up to date; whether there was anything to do.
+    """Bring an empty or older record up to date, in one transaction; whether there was anything to do.
 
-    Foreign keys are off meanwhile: a rewritten parent table would else drop its children on SQLite and libSQL.
+    libSQL takes the transaction away when it is slow and another process waits to migrate too: then again, later.
     """
-    if revision(record) == head():
-        return False
-    with record.engine.connect() as connection:
-        connection.detach()  # it never comes back to those who rely on foreign keys
-        connection.execution_options(foreign_keys=False)
-        with migration_lock(connection):
-            settings = config()
-            settings.attributes["connection"] = connection
-            command.upgrade(settings, "head")
-            connection.commit()
-    return True
+    for tries_left in reversed(range(TRIES)):
+        if revision(record) == head():
+            return False
+        try:
+            _upgrade(record)
+        except DBAPIError as error:
+            if not tries_left or not taken_away(error):
+                raise
+            time.sleep(random.uniform(1, 5))  # noqa: S311 - so that those who wait come one by one
+        else:
+            return True
+    return False
+
+
+def _upgrade(record: Record) -> None:
+    with record.migrating() as connection:
+        settings = config()
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "head")
+        connection.commit()

@@ -64,6 +64,10 @@ class Busy(OperationalError):
     """Another writer is in."""
 
 
+class TakenAway(OperationalError):
+    """The server ended a transaction that took too long, as somebody waited: nothing of it was kept."""
+
+
 class Disconnected(OperationalError):
     """The conversation broke off; the server lets go of its transaction."""
 
@@ -76,6 +80,7 @@ class CommitUnknown(Disconnected):
 KINDS: Mapping[str, type[DatabaseError]] = {
     "SQLITE_CONSTRAINT": IntegrityError,
     "SQLITE_BUSY": Busy,
+    "TRANSACTION_TIMEOUT": TakenAway,
     "SQLITE_MISMATCH": DataError,
     "SQLITE_TOOBIG": DataError,
     "SQLITE_RANGE": ProgrammingError,
