@@ -18,6 +18,9 @@ def run(connection: Connection) -> None:
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
         user_module_prefix="columns.",
+        # One transaction for reading the revision and for all steps from it, on SQLite too, whose BEGIN is ours:
+        # else another process may take the second step between our first and our second.
+        transactional_ddl=True,
         transaction_per_migration=False,
     )
     with context.begin_transaction():
