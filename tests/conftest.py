@@ -128,7 +128,11 @@ def libsql_record(migrated_libsql: Record) -> Record:
     return migrated_libsql
 
 
-@pytest.fixture(params=["sqlite", "libsql", "postgresql"])
+#: One worker of a run starts the server: a second one's start takes the rights to the first one's folder away.
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql"))
+
+
+@pytest.fixture(params=["sqlite", "libsql", POSTGRESQL])
 def record(request: pytest.FixtureRequest) -> Record:
     names = {"sqlite": "sqlite_record", "libsql": "libsql_record", "postgresql": "postgres_record"}
     found = request.getfixturevalue(names[request.param])

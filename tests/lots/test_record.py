@@ -25,7 +25,7 @@ from tasks.lots.ledger import Kind
 from tasks.lots.migrate import config, head, migrate, revision
 from tasks.lots.records import DailySpend, OutboxMessage
 from tests.builders import make_lot
-from tests.conftest import HeldClock
+from tests.conftest import POSTGRESQL, HeldClock
 
 
 def test_the_same_fact_is_booked_once_and_nothing_is_booked_for_nothing(record: Record) -> None:
@@ -164,7 +164,7 @@ def test_the_migrations_make_what_the_models_say_and_a_second_run_finds_nothing_
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-@pytest.mark.parametrize("database", ["sqlite", "libsql", "postgresql"])
+@pytest.mark.parametrize("database", ["sqlite", "libsql", POSTGRESQL])
 def test_four_processes_may_migrate_an_empty_record_at_once(
     database: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
