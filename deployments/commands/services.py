@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tasks.desk import Desk
 
 POOL = "pipeline"
 
@@ -53,13 +56,17 @@ def webhooks(
 
 
 def setup() -> int:
-    """Make the server ready: database, work pool, alert block, automations and deployments. Twice changes nothing."""
-    from tasks.desk import prepare
+    """Make everything ready: database, work pool, deployments, automations, webhooks. Twice changes nothing.
+
+    Ends in the doctor's findings; the exit status is 1 when something of the setup itself did not work.
+    """
+    from deployments.commands import checking
+    from tasks.desk import Desk, prepare
     from tasks.settings import Settings
 
     settings = Settings.load()
     settings.need("PREFECT_API_URL")
-    prepare(settings)
+    record = prepare(settings)
     typer.echo("The database is up to date.")
     for words in (("work-pool", "create", POOL, "--type", "process", "--overwrite"), ("deploy", "--all")):
         command = [sys.executable, "-m", "prefect", "--no-prompt", *words]
@@ -74,5 +81,20 @@ def setup() -> int:
     from deployments.commands.automations import say
 
     say(settings, automations.apply(settings))
-    typer.echo(f"Now start a worker: prefect worker start --pool {POOL}")
-    return 0
+    registered = _register(Desk(settings, record))
+    typer.echo(f"A worker is started by: prefect worker start --pool {POOL}\n")
+    checking.look(settings)
+    return 0 if registered else 1
+
+
+def _register(at: Desk) -> bool:
+    from deployments.registering import register
+
+    if at.settings.webhook_public_url is None:
+        typer.echo("No WEBHOOK_PUBLIC_URL: vendors tell nothing, and the polls suffice.")
+        return True
+    good = True
+    for one in register(at):
+        typer.echo(f"{one.vendor} webhooks: {one.text}" if one.ok else f"{one.vendor} webhooks FAILED: {one.text}")
+        good = good and one.ok
+    return good

@@ -29,10 +29,11 @@ class Alerts:
     def __init__(self, world: World) -> None:
         self.world = world
         self.posts: list[Post] = []
+        self.gone = False  # the channel's webhook was deleted
 
     def operation(self, request: Request) -> str:
         """By channel."""
-        return f"POST {request.path.split('/')[1]}"
+        return f"{request.method} {request.path.split('/')[1]}"
 
     def throttled(self) -> Reply:
         """Too many requests, as Discord says it."""
@@ -45,6 +46,11 @@ class Alerts:
     def handle(self, request: Request) -> Reply:
         """Take one message, or refuse it for the channel's own reasons."""
         kind = request.path.split("/")[1]
+        if self.gone:
+            return Reply(404, b"no_service" if kind == "slack" else b'{"code": 10015, "message": "Unknown Webhook"}')
+        if request.method != "POST":  # Discord shows the webhook to whoever has its address
+            shown = kind == "discord" and request.method == "GET"
+            return Reply.of({"id": "1", "type": 1, "name": "alerts"}) if shown else Reply(405)
         try:
             body: dict[str, Any] = request.json()
         except ValueError:

@@ -31,6 +31,8 @@ class Resend:
     def __init__(self, world: World) -> None:
         self.world = world
         self.mails: list[Mail] = []
+        self.domains = ["placerauctions.com"]
+        self.sends_only = False
         self._keys: dict[str, tuple[bytes, str, float]] = {}
 
     def operation(self, request: Request) -> str:
@@ -49,6 +51,11 @@ class Resend:
         """Take one mail."""
         if not request.headers.get("authorization", "").startswith("Bearer re_"):
             return _error(403, "invalid_api_key", "API key is invalid")
+        if (request.method, request.path) == ("GET", "/domains"):
+            if self.sends_only:
+                return _error(401, "restricted_api_key", "This API key is restricted to only send emails")
+            rows = [{"id": "d", "name": one, "status": "verified"} for one in self.domains]
+            return Reply.of({"object": "list", "data": rows})
         if request.path != "/emails" or request.method != "POST":
             return _error(404, "not_found", "The requested endpoint does not exist")
         try:

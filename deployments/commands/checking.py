@@ -1,0 +1,46 @@
+"""`pipeline doctor`: one line a check, with the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from deployments.commands.options import Json
+from tasks.settings import Settings
+
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(doctor)
+
+
+def doctor(as_json: Json = False) -> int:
+    """Look at keys, webhooks, clock, CJ, database, Prefect and alerts; exit status 1 when anything fails."""
+    return look(Settings.load(), as_json=as_json)
+
+
+def look(settings: Settings, *, as_json: bool = False) -> int:
+    """Examine and show; 1 when anything fails."""
+    from deployments.doctor import Level, examine, worst
+
+    began = time.monotonic()
+    findings = examine(settings)
+    level, seconds = worst(findings), time.monotonic() - began
+    if as_json:
+        checks = [{"level": str(one.level), "name": one.name, "text": one.text, "fix": one.fix} for one in findings]
+        typer.echo(json.dumps({"worst": str(level), "seconds": round(seconds, 2), "checks": checks}))
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        for one in findings:
+            colour = COLOURS[one.level]
+            console.print(f"[{colour}]{one.level:<5}[/{colour}] {escape(one.name)}: {escape(one.text)}")
+            if one.fix:
+                console.print(f"        -> {escape(one.fix)}", style="bold")
+        console.print(f"{len(findings)} checks in {seconds:.1f} s; the worst is {level}.")
+    return 1 if level is Level.FAIL else 0
