@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tasks.desk import desk
@@ -116,10 +116,12 @@ def _failures(session: Session, window: timedelta) -> list[Trouble]:
 
 def _rates(session: Session) -> list[Trouble]:
     settings = desk().settings
-    now_rates = rates(lot_frame(session, since=now() - timedelta(days=settings.rate_window_days)))
+    since = now() - timedelta(days=settings.rate_window_days)
+    paid = session.execute(select(func.count()).select_from(Lot).where(Lot.paid_at >= since)).scalar_one()
     found: list[Trouble] = []
-    if now_rates.paid_lots < settings.rate_minimum_lots:
+    if paid < settings.rate_minimum_lots:  # too few to judge by: no frame is made for nothing
         return found
+    now_rates = rates(lot_frame(session, since=since))
     if now_rates.refund_rate is not None and now_rates.refund_rate > REFUND_RATE_LIMIT:
         found.append(
             Trouble(

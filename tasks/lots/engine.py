@@ -9,7 +9,6 @@ on it as on a no. An effect is looked at again, a webhook told again is known, a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
@@ -21,6 +20,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from tasks.lots.clock import now
 from tasks.lots.hrana.errors import TakenAway
 
 BUSY_SECONDS = 15
@@ -168,14 +168,14 @@ def open_record(url: str, token: SecretStr | None = None) -> Record:
 def database_milliseconds(session: Session) -> int:
     """The database's own clock, in milliseconds since 1970: hosts disagree, the database does not.
 
-    A SQLite file lives on one host, whose clock is the database's.
+    A SQLite file lives on one host, whose clock is the database's; a simulation that holds the clock holds this too.
     """
     dialect = session.get_bind().dialect
     if dialect.name == "postgresql":
         return int(session.execute(text("select (extract(epoch from clock_timestamp()) * 1000)::bigint")).scalar_one())
     if dialect.driver == "hrana":
         return int(session.execute(text("select cast(unixepoch('subsec') * 1000 as integer)")).scalar_one())
-    return time.time_ns() // 1_000_000
+    return round(now().timestamp() * 1000)
 
 
 def taken_away(error: DBAPIError) -> bool:

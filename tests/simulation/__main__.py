@@ -1,16 +1,26 @@
-"""`python -m tests.simulation crash`: kill the process at every point that a run has, and check every promise."""
+"""`python -m tests.simulation crash|faults|pairs|swarm`: strike the pipeline everywhere, and check every promise."""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from typing import Annotated
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from tests.simulation.crash import prove
+from tests.simulation import crash as places
+from tests.simulation.play import Result
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+From = Annotated[int, typer.Option("--from", help="The first point, pair or seed.", min=1)]
+Step = Annotated[int, typer.Option("--step", help="Every how many points.", min=1)]
+Seeds = Annotated[int, typer.Option("--seeds", help="How many.", min=1)]
+Replay = Annotated[int | None, typer.Option("--replay", help="One alone, its history printed.", min=1)]
+Out = Annotated[Path | None, typer.Option("--out", help="A file to which each result is added, a JSON line each.")]
 
 
 @app.callback()
@@ -20,12 +30,51 @@ def simulate() -> None:
 
 
 @app.command()
-def crash(
-    start: Annotated[int, typer.Option("--from", help="The first point.", min=1)] = 1,
-    step: Annotated[int, typer.Option("--step", help="Every how many points.", min=1)] = 1,
-) -> None:
-    """Die at every outside call, before and after it, and around every commit; exit 1 where a promise broke."""
-    sys.exit(1 if prove(start, step) else 0)
+def crash(start: From = 1, step: Step = 1, replay: Replay = None, out: Out = None) -> None:
+    """Die at every outside call, before it and after it, and around every commit; exit 1 where a promise broke."""
+    _all(places.crashes(start, step), out) if replay is None else _one(lambda: places.run_crash(replay))
+
+
+@app.command()
+def faults(start: From = 1, step: Step = 1, out: Out = None) -> None:
+    """Let every call meet every kind of fault, late effects included; exit 1 where a promise broke."""
+    _all(places.faults(start, step), out)
+
+
+@app.command()
+def pairs(seeds: Seeds = 2_000, start: From = 1, replay: Replay = None, out: Out = None) -> None:
+    """Draw a crash and a fault for each run, in either order; exit 1 where a promise broke."""
+    _all(places.pairs(seeds, start), out) if replay is None else _one(lambda: places.run_pair(replay))
+
+
+def _all(results: Iterable[dict[str, Any]], out: Path | None) -> None:
+    """Print what broke as it is found, and the figures in the end."""
+    began, tried, broken, cycles = time.monotonic(), 0, 0, 0
+    for result in results:
+        tried += 1
+        cycles += result["cycles"]
+        if out is not None:
+            with out.open("a") as file:
+                file.write(json.dumps(result) + "\n")
+        if result["violations"]:
+            broken += 1
+            print(f"{result['name']}: {'; '.join(result['violations'])}")
+            print(*(f"    {line}" for line in result["schedule"]), sep="\n", flush=True)
+        elif tried % 100 == 0:
+            print(f"{tried} tried, {broken} violations, {time.monotonic() - began:.0f} s", flush=True)
+    seconds = time.monotonic() - began
+    print(
+        f"{tried} tried, {broken} violations, {seconds:.0f} s, {tried / seconds:.2f} a second, {cycles} cycles in all"
+    )
+    sys.exit(1 if broken else 0)
+
+
+def _one(run: Callable[[], Result]) -> None:
+    result = run()
+    print(*result.history, sep="\n")
+    print(*result.schedule, sep="\n")
+    print(f"history {result.digest}, {result.seconds:.1f} s, {'; '.join(result.violations) or 'every promise kept'}")
+    sys.exit(1 if result.violations else 0)
 
 
 app()

@@ -1,152 +1,125 @@
-"""Crash points: the process dies at every outside call, before it and after its effect, and around every commit.
+"""Crash points and faults of calls: a run is struck once, or twice, at every place that it has.
 
-The points are found by running the play once; none is listed by hand. After a death a fresh desk works on; what
-was in memory is gone, and what was committed stays. In the end all promises are checked.
+`crash` kills the process at every outside call, before it and after its effect, and around every commit. `faults`
+lets every call meet every kind of fault. `pairs` draws two blows for a run: a crash and a fault, in either order.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from tests.simulation.forking import Explorer, Job, Plain, in_children
+from tests.simulation.knife import CRASH, Point, Strike, faults_of
+from tests.simulation.play import Play, Result, Scripted
 
-from tasks.desk import working_at
-from tasks.lots.engine import Record, connect
-from tasks.lots.migrate import migrate
-from tasks.lots.models import SourcingRun
-from tasks.settings import Settings
-from tests.simulation.promises import broken
-from tests.simulation.rehearsal import HOUR, Rehearsal, rehearsal_settings
-
-#: Longer than any lease of a flow or an effect.
-UNTIL_LEASES_END = 900.0
-QUICK = {"PAYMENT_DEADLINE_DAYS": "0.5", "PAYMENT_REMINDER_DAYS": "0.2", "PAYMENT_RETRY_DAYS": "0.1"}
+Make = Callable[[Strike | None], Play]
 
 
-class Killed(BaseException):
-    """The process is gone: nothing that it would still do happens."""
+def points(make: Make = Scripted) -> list[Point]:
+    """Every point of the undisturbed run.
+
+    Raises:
+        AssertionError: it breaks a promise without being struck.
+    """
+    play = make(None)
+    result = play.run()
+    assert result.kept, result.violations
+    return play.knife.points
 
 
-class Knife:
-    """Counts the points where a process can die, and kills it at one of them."""
-
-    def __init__(self, at: int | None = None) -> None:
-        self.at, self.dead = at, False
-        self.points: list[str] = []
-
-    def point(self, label: str) -> None:
-        """One place to die at."""
-        if self.dead:
-            raise Killed(label)
-        self.points.append(label)
-        if self.at == len(self.points):
-            self.dead = True
-            raise Killed(label)
+def run_blows(blows: dict[int, str], make: Make = Scripted, then: Strike | None = None) -> Result:
+    """One run in this process, struck at these points; `then` strikes at all others."""
+    return make(lambda point: blows.get(point.number) or (then(point) if then else None)).run()
 
 
-class MortalRecord(Record):
-    """A record whose commits are places to die at; a dead process writes nothing more."""
-
-    knife: Knife
-
-    @contextmanager
-    def write(self) -> Iterator[Session]:
-        """One transaction; killed before its commit it leaves nothing, after it everything."""
-        if self.knife.dead:
-            raise Killed("nothing is written by the dead")
-        with super().write() as session:
-            yield session
-            self.knife.point("before a commit")
-        self.knife.point("after a commit")
+def run_crash(number: int, make: Make = Scripted) -> Result:
+    """One run in this process, killed at this point."""
+    return run_blows({number: CRASH}, make)
 
 
-class Play:
-    """Two buyers, four lots: delivered, out of stock, declined and paid, never paid; killed once, and gone on with."""
-
-    def __init__(self, at: int | None = None, seed: int = 1) -> None:
-        self.knife, self.errors = Knife(at), list[str]()
-        self.home = tempfile.mkdtemp()
-        os.environ["PIPELINE_HOME"] = self.home
-        record = MortalRecord(connect(f"sqlite:///{Path(self.home) / 'record.sqlite'}"))
-        record.knife = Knife()
-        migrate(record)
-        settings: Settings = rehearsal_settings(**QUICK)
-        self.stage = Rehearsal(record, settings, seed=seed)
-        self.stage.cj.options.ship_after_seconds = self.stage.cj.options.deliver_after_seconds = 2 * HOUR
-        record.knife = self.knife
-        self.record = record
-        self.stage.exchange.before = lambda label: self.knife.point(f"before {label}")
-        self.stage.exchange.after = lambda label: self.knife.point(f"after {label}")
-
-    def run(self) -> list[str]:
-        """Play to the end; the promises that were broken."""
-        stage = self.stage
-        for name, manner in (("ada", "good"), ("ben", "recovers"), ("cleo", "ignores")):
-            stage.person(name, manner, pays_after=2 * HOUR)
-        for number, winner in enumerate(("ada", "ada", "ben", "cleo"), start=1):
-            stage.house.plan_lot(winner=winner, hammer="above_reserve", item_number=number)
-        knife, self.knife.at = self.knife.at, None  # the first stamp is not the play's
-        with stage.running(), ExitStack() as self.desks:
-            self.knife.points.clear()
-            self.knife.at = knife
-            self._until(self._source)
-            stage.advance(27 * HOUR)
-            second = next(lot for lot in stage.lots() if lot.item_number == 2)
-            stage.cj.delist(second.cj_vid)
-            for _ in range(80):
-                self._alive(stage.cycle)
-                if stage.is_quiet():
-                    break
-                stage.advance(HOUR)
-            self._alive(stage.cycle)
-            return broken(stage)
-
-    def _source(self) -> bool:
-        """The operator types the command again only where the run did not end."""
-        with self.record.read() as session:
-            ended = session.scalars(select(SourcingRun.id).where(SourcingRun.state == "DONE")).all()
-        return bool(ended) or bool(self.stage.source(products=4).is_completed())
-
-    def _until(self, work: Any) -> None:
-        for _ in range(8):
-            if self._alive(work):
-                return
-            self.stage.advance(UNTIL_LEASES_END)
-
-    def _alive(self, work: Any) -> Any:
-        """Do it; a death is followed by a new process, some time later."""
-        try:
-            return work()
-        except Killed:
-            self.knife.dead, self.knife.at = False, None
-            self.stage.desk = self.stage.open_desk()
-            self.desks.enter_context(working_at(self.stage.desk))  # the old process's memory is gone
-            self.stage.advance(UNTIL_LEASES_END)
-        except Exception as error:
-            self.errors.append(f"{type(error).__name__}: {error}")
-            self.stage.advance(UNTIL_LEASES_END)
-        return None
+def crashes(first: int = 1, step: int = 1, make: Make = Scripted) -> Iterator[Plain]:
+    """Killed at every point from `first` on."""
+    return _explore(lambda point: [Job(f"crash {point.number}", CRASH)] if _due(point, first, step) else [], make)
 
 
-def prove(first: int = 1, step: int = 1) -> int:
-    """Kill at every point; how many promises were broken."""
-    whole = Play()
-    assert whole.run() == []
-    points = whole.knife.points
-    print(f"{len(points)} points found")
-    began, violations, tried = time.monotonic(), 0, 0
-    for at in range(first, len(points) + 1, step):
-        tried += 1
-        found = Play(at).run()
-        if found:
-            violations += 1
-            print(f"point {at}, {points[at - 1]}: {'; '.join(found)}", flush=True)
-    print(f"{tried} points tried, {violations} violations, {time.monotonic() - began:.0f} s")
-    return violations
+def faults(first: int = 1, step: int = 1, make: Make = Scripted) -> Iterator[Plain]:
+    """Every call from point `first` on, with every kind of fault."""
+
+    def jobs(point: Point) -> Iterable[Job]:
+        if _due(point, first, step):
+            yield from (Job(f"fault {point.number} {kind}", kind) for kind in faults_of(point))
+
+    return _explore(jobs, make)
+
+
+def pairs(number: int, first: int = 1, make: Make = Scripted) -> Iterator[Plain]:
+    """So many seeded pairs, from the `first` on; the seed of a pair is its place."""
+    known = points(make)
+    drawn: dict[int, list[Job]] = defaultdict(list)
+    for seed in range(first, first + number):
+        point, job = _pair(seed, known)
+        drawn[point.number].append(job)
+    return _explore(lambda point: drawn.get(point.number, []), make)
+
+
+def run_pair(seed: int, make: Make = Scripted) -> Result:
+    """One pair, in this process."""
+    point, job = _pair(seed, points(make))
+    assert job.then
+    return run_blows({point.number: job.blow}, make, _after(point, job.then()))
+
+
+def _pair(seed: int, known: list[Point]) -> tuple[Point, Job]:
+    """Where the first blow falls, and which one; the second falls some points, or calls, of its own run later."""
+    dice = random.Random(seed)
+    crash_first = dice.random() < 0.5
+    point = dice.choice([one for one in known if crash_first or one.call])
+    after = dice.choice((12, 40, 160))  # near ones more often: blows that meet in one piece of work
+    later = dice.randint(1, after)
+    blow = CRASH if crash_first else dice.choice(faults_of(point))
+    kind = None if crash_first else CRASH
+    return point, Job(f"pair {seed}", blow, lambda: _Second(later, kind, seed))
+
+
+class _Second:
+    """Strikes once, some points later: a crash anywhere, a fault at the first call from there on."""
+
+    def __init__(self, later: int, kind: str | None, seed: int) -> None:
+        self._left, self._kind, self._dice = later, kind, random.Random(seed)
+        self._struck = False
+
+    def __call__(self, point: Point) -> str | None:
+        self._left -= 1
+        if self._struck or self._left > 0:
+            return None
+        kind = self._kind or (self._dice.choice(faults_of(point)) if point.call else None)
+        self._struck = kind is not None
+        return kind
+
+
+def _after(first: Point, then: Strike) -> Strike:
+    return lambda point: then(point) if point.number > first.number else None
+
+
+def _due(point: Point, first: int, step: int) -> bool:
+    return point.number >= first and (point.number - first) % step == 0
+
+
+def _explore(jobs: Callable[[Point], Iterable[Job]], make: Make) -> Iterator[Plain]:
+    """On all cores: each worker plays the run, and forks at its share of the points."""
+
+    def work(place: int, of: int) -> Iterable[Plain]:
+        worth = 0
+
+        def share(point: Point) -> Iterable[Job]:
+            nonlocal worth
+            for job in jobs(point):
+                worth += 1
+                if worth % of == place:
+                    yield job
+
+        return Explorer(make, share).results()
+
+    return in_children(work)

@@ -60,14 +60,9 @@ class Basta:
         if request.method == "PUT":
             return "PUT upload"
         try:
-            document = parse(request.json()["query"])
+            return _first_field(request.json()["query"])
         except (ValueError, KeyError, TypeError, GraphQLError):
             return "unreadable"
-        for node in document.definitions:
-            if isinstance(node, OperationDefinitionNode):
-                first = node.selection_set.selections[0]
-                return first.name.value if isinstance(first, FieldNode) else "unreadable"
-        return "unreadable"
 
     def throttled(self) -> Reply:
         """Too many requests."""
@@ -133,6 +128,15 @@ class Basta:
 
         self.world.after(self.options.image_lag_seconds, show, f"image {token}")
         return Reply(200, b"")
+
+
+@lru_cache(maxsize=64)
+def _first_field(query: str) -> str:
+    for node in parse(query).definitions:
+        if isinstance(node, OperationDefinitionNode):
+            first = node.selection_set.selections[0]
+            return first.name.value if isinstance(first, FieldNode) else "unreadable"
+    return "unreadable"
 
 
 def _errors(errors: list[GraphQLError], code: str) -> Reply:

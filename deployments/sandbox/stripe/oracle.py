@@ -75,13 +75,19 @@ def _complaints(kind: type, row: dict[str, Any], path: str) -> Iterator[str]:
         yield from _value(hint, row.get(name), f"{path}.{name}")
 
 
+@lru_cache(maxsize=2048)
+def _members(hint: Any) -> tuple[tuple[Any, ...], bool]:
+    """What a hint allows, and whether it lists words."""
+    members = typing.get_args(hint) if typing.get_origin(hint) in UNIONS else (hint,)
+    return members, any(typing.get_origin(one) is typing.Literal for one in members)
+
+
 def _value(hint: Any, value: Any, path: str) -> Iterator[str]:
-    members = list(typing.get_args(hint)) if typing.get_origin(hint) in UNIONS else [hint]
+    members, listed = _members(hint)
     if value is None:
         if type(None) not in members:
             yield f"{path} is missing"
         return
-    listed = [one for one in members if typing.get_origin(one) is typing.Literal]
     found: list[str] = []
     for kind in members:
         if kind is type(None) or (kind is str and listed):  # the text beside listed words is for words to come

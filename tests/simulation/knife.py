@@ -1,0 +1,86 @@
+"""Where a run can be struck: every outside call, before it and after its effect, and around every commit.
+
+The points are found by running; none is listed by hand. Who strikes is asked at each point, and answers with what
+shall happen there: nothing, death, or a fault of the call that is about to be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deployments.sandbox.faults import KINDS
+
+CRASH = "crash"
+#: The call took effect, nobody heard of it, and Stripe has forgotten its keys when it is asked again.
+FORGOTTEN = "keys_forgotten"
+BEFORE, AFTER = "before ", "after "
+COMMIT = "a commit"
+
+
+class Killed(BaseException):
+    """The process is gone: nothing that it would still do happens."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One place to strike at: the how-manieth of its run, and what happens there."""
+
+    number: int
+    label: str
+
+    @property
+    def call(self) -> str | None:
+        """The call that is about to be made, "cj POST /shopping/pay"; None elsewhere."""
+        call = self.label.removeprefix(BEFORE)
+        return None if call in (self.label, COMMIT) else call
+
+
+#: What shall happen at a point: CRASH, a kind of fault, or nothing.
+Strike = Callable[[Point], str | None]
+
+
+def faults_of(point: Point) -> tuple[str, ...]:
+    """Every fault that can happen there."""
+    if point.call is None:
+        return ()
+    return (*KINDS, FORGOTTEN) if point.call.startswith("stripe ") else KINDS
+
+
+class Knife:
+    """Counts the points of a run, and does what the striker says."""
+
+    def __init__(self, strike: Strike | None = None) -> None:
+        self.strike = strike
+        self.dead = False
+        self.points: list[Point] = []
+        self.struck: list[tuple[Point, str]] = []
+        self.sharp = True
+        #: What plans a fault for the call that is about to be made.
+        self.plan: Callable[[str, str], None] = lambda call, kind: None
+
+    def must_live(self) -> None:
+        """Raise where the process is gone."""
+        if self.dead:
+            raise Killed("nothing is done by the dead")
+
+    def point(self, label: str) -> None:
+        """One place to strike at."""
+        self.must_live()
+        if not self.sharp:
+            return
+        point = Point(len(self.points) + 1, label)
+        self.points.append(point)
+        blow = self.strike(point) if self.strike else None
+        if blow is None:
+            return
+        self.struck.append((point, blow))
+        if blow == CRASH:
+            self.dead = True
+            raise Killed(label)
+        assert point.call, f"{blow} at {label}"
+        self.plan(point.call, blow)
+
+    def revive(self) -> None:
+        """A new process."""
+        self.dead = False

@@ -1,0 +1,69 @@
+"""A record in this process's memory: SQLite itself, without a disk, so that a forked process has its own copy."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from tasks.lots.engine import Record, connect
+from tasks.lots.migrate import migrate
+from tests.simulation.knife import Knife
+
+_numbers = itertools.count(1)
+
+
+class MortalRecord(Record):
+    """A record whose commits are places to die at; a dead process reads and writes nothing more."""
+
+    def __init__(self, knife: Knife) -> None:
+        name = f"file:/record-{next(_numbers)}?vfs=memdb"
+        self._anchor = sqlite3.connect(name, uri=True, check_same_thread=False)  # the file lives while one is open
+        _fill(self._anchor)
+        super().__init__(connect(f"sqlite:///{name}&uri=true"))
+        event.listen(self.engine, "connect", _in_a_hurry)
+        self.knife = knife
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction; killed before its commit it leaves nothing, after it everything."""
+        self.knife.must_live()
+        with super().write() as session:
+            yield session
+            self.knife.point("before a commit")
+        self.knife.point("after a commit")
+
+    def close(self) -> None:
+        """Forget everything."""
+        super().close()
+        self._anchor.close()
+
+
+def _in_a_hurry(raw: Any, _record: Any) -> None:
+    raw.execute("PRAGMA synchronous=OFF")
+
+
+def _fill(empty: sqlite3.Connection) -> None:
+    with sqlite3.connect(":memory:") as template:
+        template.deserialize(_migrated())
+        template.backup(empty)
+
+
+@lru_cache(maxsize=1)
+def _migrated() -> bytes:
+    """What the migrations make of an empty database, made once."""
+    name = "file:/template?vfs=memdb"
+    anchor = sqlite3.connect(name, uri=True)
+    record = Record(connect(f"sqlite:///{name}&uri=true"))
+    try:
+        migrate(record)
+        return anchor.serialize()
+    finally:
+        record.close()
+        anchor.close()
