@@ -13,9 +13,10 @@ from tasks.clients import basta as house
 from tasks.clients import stripe as bank
 from tasks.desk import Desk
 from tasks.invoicing.planning import key_of, ref_of
-from tasks.lots import effects
+from tasks.lots import effects, incidents
 from tasks.lots.clock import now
 from tasks.lots.effects import Answer, Attempt, Came, Manner, Resume
+from tasks.lots.incidents import Trouble
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot, Sale
 from tasks.noting import tell_basta
 from tasks.settling import converge, lots_for_letter
@@ -38,6 +39,8 @@ def send(desk: Desk, invoice_id: int) -> str:
         sale = session.get_one(Sale, invoice.sale_id)
         items = {lot.id: lot.basta_item_id or "" for lot in session.scalars(select(Lot).where(Lot.sale_id == sale.id))}
     customer = _customer(desk, buyer)
+    if desk.settings.automatic_tax and not _locate(desk, invoice, buyer, customer):
+        return "no address to tax"
     _basta_order(desk, invoice, buyer, sale, lines, items)
     has_card = desk.stripe.has_card(customer) if invoice.card_on_file is None else invoice.card_on_file
     outcome = desk.settle(key_of(invoice), _building(desk, invoice_id, customer, lines, items, has_card))
@@ -76,6 +79,44 @@ def _customer(desk: Desk, buyer: Buyer) -> str:
     with desk.record.write() as session:
         effects.plan(session, key, {"user_id": buyer.basta_user_id})
     return str(desk.settle(key, Manner(look=look, act=act, record=record)).vendor_id)
+
+
+def _locate(desk: Desk, invoice: Invoice, buyer: Buyer, customer: str) -> bool:
+    """Tell Stripe where the parcel goes, as its tax depends on that; False while nobody knows."""
+    where = desk.basta.user(buyer.basta_user_id).shipping
+    trouble = f"invoice:{invoice.id}:tax"
+    with desk.record.write() as session:
+        if where is None or not (where.country and where.postal_code):
+            incidents.report(session, _nowhere(invoice, trouble))
+            return False
+        incidents.over(session, trouble)
+        effects.plan(session, f"place:{invoice.id}", {"customer": customer}, invoice_id=invoice.id)
+
+    def look(_: Attempt) -> Answer | None:
+        known = desk.stripe.customer(customer).shipping
+        same = known and (known.line1, known.postal_code) == (where.line1, where.postal_code)
+        return Answer(customer, {}) if same else None
+
+    def act(attempt: Attempt) -> Answer:
+        parts = ("line1", "line2", "city", "state", "postal_code", "country")
+        address = {part: getattr(where, part) for part in parts if getattr(where, part)}
+        desk.stripe.locate_customer(customer, where.name or buyer.name, address, key=attempt.vendor_key)
+        return Answer(customer, {})
+
+    # To set an address twice is to set it once.
+    return desk.settle(f"place:{invoice.id}", Manner(look=look, act=act, conclusive=True)).ok
+
+
+def _nowhere(invoice: Invoice, key: str) -> Trouble:
+    return Trouble(
+        key=key,
+        alert="invoice-refused",
+        severity="HIGH",
+        title=f"Invoice {invoice.id} cannot be taxed: its buyer has no address",
+        text="Stripe Tax needs the country and the postal code. Nothing is billed until the buyer gives them to Basta.",
+        command="pipeline status",
+        cents=invoice.total_cents,
+    )
 
 
 def _basta_order(
@@ -167,7 +208,22 @@ def _building(
     def record(session: Session, attempt: Attempt, answer: Answer) -> None:
         _keep(session, invoice_id, answer, has_card)
 
-    return Manner(look=look, act=act, record=record, deadline=90.0)
+    def refused(session: Session, attempt: Attempt, error: Exception) -> None:
+        incidents.report(session, _refused(session.get_one(Invoice, invoice_id), error))
+
+    return Manner(look=look, act=act, record=record, refused=refused, deadline=90.0)
+
+
+def _refused(invoice: Invoice, error: Exception) -> Trouble:
+    return Trouble(
+        key=f"invoice:{invoice.id}:refused",
+        alert="invoice-refused",
+        severity="HIGH",
+        title=f"Stripe refuses invoice {invoice.id}",
+        text=f"{error}. Its lots are not billed until a person decides.",
+        command="pipeline status",
+        cents=invoice.total_cents,
+    )
 
 
 def _finish(
@@ -186,10 +242,12 @@ def _finish(
         if line.ref not in have
     ]
     if missing:
-        draft = desk.stripe.add_lines(draft.id, missing, key=f"{attempt.vendor_key}:lines:{len(missing)}")
+        key = f"{attempt.vendor_key}:lines:{len(missing)}"
+        draft = desk.stripe.add_lines(draft.id, missing, key=key, taxed=desk.settings.automatic_tax)
     ours = sum(line.cents for line in lines)
-    if draft.subtotal_cents != ours:
-        raise TotalMismatch(f"invoice {draft.id} adds up to {draft.subtotal_cents} cents at Stripe, and to {ours} here")
+    for what, theirs in (("adds up", draft.subtotal_cents), ("comes without tax", draft.total_cents - draft.tax_cents)):
+        if theirs != ours:
+            raise TotalMismatch(f"invoice {draft.id} {what} to {theirs} cents at Stripe, and to {ours} here")
     return desk.stripe.finalize(draft.id, key=f"{attempt.vendor_key}:finalize")
 
 

@@ -72,7 +72,7 @@ def margins(lots: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("cents").filter(pl.col("kind").is_in(INCOME)).sum().alias("income_cents"),
             pl.col("cents").filter(pl.col("kind").is_in(COSTS)).sum().alias("cost_cents"),
-            pl.col("cents").filter(pl.col("kind").is_in([*BACK, "tax"])).sum().alias("back_cents"),
+            pl.col("cents").filter(pl.col("kind").is_in(BACK)).sum().alias("back_cents"),
             pl.col("cents").filter(pl.col("kind") == "tax").sum().alias("tax_cents"),
         )
     )
@@ -87,6 +87,9 @@ def margins(lots: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
         .join(fees, on="invoice_id", how="left")
         .with_columns(pl.col("income_cents", "cost_cents", "back_cents", "tax_cents", "invoice_fee_cents").fill_null(0))
     )
+    # Tax is the state's, so it is no margin; what went back to the buyer had its share of tax in it.
+    billed = pl.max_horizontal(pl.col("income_cents") + pl.col("tax_cents"), pl.lit(1))
+    joined = joined.with_columns((-pl.col("back_cents") * pl.col("tax_cents") // billed).alias("tax_back_cents"))
     whole = pl.col("income_cents").sum().over("invoice_id")
     share = (
         pl.when(whole > 0)
@@ -99,7 +102,7 @@ def margins(lots: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
     return shared.with_columns(
         (pl.col("fee_cents") + pl.when(largest).then(rest).otherwise(0)).alias("fee_cents")
     ).with_columns(
-        (pl.col("income_cents") + pl.col("cost_cents") + pl.col("fee_cents") + pl.col("back_cents")).alias(
+        pl.sum_horizontal("income_cents", "cost_cents", "fee_cents", "back_cents", "tax_back_cents").alias(
             "margin_cents"
         )
     )
@@ -145,7 +148,7 @@ def rates(frame: pl.DataFrame) -> Rates:
         income_cents=int(frame["income_cents"].sum()),
         cost_cents=int(frame["cost_cents"].sum()),
         fee_cents=int(frame["fee_cents"].sum()),
-        refunded_cents=int(frame["back_cents"].sum()) - int(frame["tax_cents"].sum()),
+        refunded_cents=int(frame["back_cents"].sum()),
         margin_cents=int(frame["margin_cents"].sum()),
         worst_keyword=keywords["keyword"][0] if keywords.height else None,
     )

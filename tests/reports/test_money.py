@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.reports.money import LEDGER, LOTS, by_keyword, margins, rates
@@ -24,7 +24,7 @@ def ledger(*rows: tuple[int | None, int, str, int]) -> pl.DataFrame:
     return pl.DataFrame([(*row, AT) for row in rows], schema=LEDGER, orient="row")
 
 
-def test_the_margin_is_what_came_in_less_all_that_went_out() -> None:
+def test_the_margin_is_what_came_in_less_all_that_went_out_and_tax_is_neither() -> None:
     frame = margins(
         lots((1, 1, "lamp", "DELIVERED", None)),
         ledger((1, 1, "hammer", 3_000), (1, 1, "premium", 300), (1, 1, "tax", 200), (None, 1, "stripe_fee", -131),
@@ -33,7 +33,7 @@ def test_the_margin_is_what_came_in_less_all_that_went_out() -> None:
     (row,) = frame.to_dicts()
     assert row["income_cents"] == 3_300
     assert row["cost_cents"] == -1_500
-    assert row["margin_cents"] == 3_300 - 1_500 - 131 + 200
+    assert row["margin_cents"] == 3_300 - 1_500 - 131
 
 
 def test_a_refund_turns_income_into_a_loss_of_the_fee_alone() -> None:
@@ -45,6 +45,16 @@ def test_a_refund_turns_income_into_a_loss_of_the_fee_alone() -> None:
     assert (total.margin_cents, total.refunded_cents, total.refund_rate) == (-117, -3_000, 1.0)
 
 
+def test_a_refund_takes_its_tax_with_it() -> None:
+    frame = margins(
+        lots((1, 1, "lamp", "CANCELLED", "SUCCEEDED")),
+        ledger((1, 1, "hammer", 3_000), (1, 1, "tax", 247), (None, 1, "stripe_fee", -117), (1, 1, "refund", -3_247)),
+    )
+    total = rates(frame)
+    assert (total.margin_cents, total.refunded_cents) == (-117, -3_247)
+
+
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 50_000), min_size=1, max_size=8), st.integers(1, 9_999))
 def test_the_shares_of_an_invoices_fee_add_up_to_the_fee(hammers: list[int], fee: int) -> None:
     rows = [(number, 1, "lamp", "PAID", None) for number in range(len(hammers))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployments.sandbox.stripe import events, invoices
+from deployments.sandbox.stripe import events, invoices, tax
 from deployments.sandbox.stripe.store import Store, invalid
 
 #: Disputes after which the money is ours again.
@@ -33,8 +33,12 @@ def _amounts(store: Store, invoice: dict[str, Any], given: dict[str, Any]) -> tu
         cents = int(one["amount"])
         if cents <= 0 or cents + credited.get(line["id"], 0) > line["amount"]:
             raise invalid("The credit exceeds what is left of the line", param="lines")
-        shown.append({"line": line, "cents": cents})
-    total = sum(int(one["cents"]) for one in shown)
+        # A line's tax goes back with it, in proportion; with its last cent, all that is left of it.
+        before = credited.get(line["id"], 0)
+        whole = sum(one["amount"] for one in line["taxes"] or ())
+        taxed = whole * (before + cents) // line["amount"] - whole * before // line["amount"]
+        shown.append({"line": line, "cents": cents, "tax": taxed})
+    total = sum(int(one["cents"]) + int(one["tax"]) for one in shown)
     pre = min(total, invoice["amount_remaining"])
     return pre, total - pre, shown
 
@@ -42,17 +46,20 @@ def _amounts(store: Store, invoice: dict[str, Any], given: dict[str, Any]) -> tu
 def _note(store: Store, invoice: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     pre, post, shown = _amounts(store, invoice, given)
     number = store.world.new_number()
+    taxed = sum(int(one["tax"]) for one in shown)
+    net = pre + post - taxed
     lines = [
         store.new(
             "credit_note_line_item", "cnli", amount=one["cents"], invoice_line_item=one["line"]["id"],
             description=one["line"]["description"], type="invoice_line_item",
+            taxes=[tax.tax(one["tax"], one["cents"])] if one["line"]["taxes"] else [],
         )
         for one in shown
     ]  # fmt: skip
     kind = "mixed" if pre and post else "post_payment" if post else "pre_payment"
     return store.new(
-        "credit_note", "cn", amount=pre + post, total=pre + post, subtotal=pre + post,
-        subtotal_excluding_tax=pre + post,
+        "credit_note", "cn", amount=pre + post, total=pre + post, subtotal=net,
+        subtotal_excluding_tax=net, total_excluding_tax=net, total_taxes=[tax.tax(taxed, net)] if taxed else [],
         pre_payment_amount=pre, post_payment_amount=post, invoice=invoice["id"], customer=invoice["customer"],
         number=f"SBX-CN-{number}", type=kind, status="issued", reason=given.get("reason"), refunds=[],
         metadata=dict(given.get("metadata") or {}), voided_at=None, shipping_cost=None, pretax_credit_amounts=[],

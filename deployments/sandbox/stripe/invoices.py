@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployments.sandbox.stripe import events
+from deployments.sandbox.stripe import events, tax
 from deployments.sandbox.stripe.form import flag
 from deployments.sandbox.stripe.store import FEE_BP, FEE_FIXED, ApiError, Store, invalid
 
@@ -32,6 +32,8 @@ def create(store: Store, given: dict[str, Any]) -> dict[str, Any]:
         customer_email=customer["email"], customer_name=customer["name"], customer_shipping=customer["shipping"],
         from_invoice=None, shipping_cost=None, shipping_details=None, parent=None, attempted=False,
     )  # fmt: skip
+    if flag((given.get("automatic_tax") or {}).get("enabled", "false")):
+        row["automatic_tax"] = {**row["automatic_tax"], "enabled": True, "provider": "stripe"}
     store.invoices[row["id"]] = row
     store.lines[row["id"]], store.payments[row["id"]] = [], []
     return view(store, row)
@@ -55,7 +57,7 @@ def add_lines(store: Store, row: dict[str, Any], given: dict[str, Any]) -> dict[
     if len(lines) + len(new) > MOST_LINES:
         raise invalid(f"an invoice has {MOST_LINES} lines at most")
     for one in new:
-        cents = int(one["amount"])
+        cents = int(one["amount"] if "amount" in one else one["price_data"]["unit_amount"])
         lines.append(
             store.new(
                 "line_item", "il", invoice=row["id"], amount=cents, subtotal=cents, discountable=True,
@@ -69,8 +71,9 @@ def add_lines(store: Store, row: dict[str, Any], given: dict[str, Any]) -> dict[
 
 
 def _total(store: Store, row: dict[str, Any]) -> None:
-    total = sum(line["amount"] for line in store.lines[row["id"]])
-    row["subtotal"] = row["total"] = row["subtotal_excluding_tax"] = row["total_excluding_tax"] = total
+    subtotal = sum(line["amount"] for line in store.lines[row["id"]])
+    row["subtotal"] = row["subtotal_excluding_tax"] = row["total_excluding_tax"] = subtotal
+    row["total"] = total = subtotal + (tax.apply(store, row) if tax.is_on(row) else 0)
     due = max(total + row["starting_balance"] - row["pre_payment_credit_notes_amount"], 0)
     row["amount_due"], row["amount_remaining"] = due, max(due - row["amount_paid"], 0)
 
@@ -79,6 +82,12 @@ def finalize(store: Store, row: dict[str, Any]) -> dict[str, Any]:
     """Open a draft; a customer balance is used up first."""
     if row["status"] != "draft":
         raise invalid("This invoice is already finalized", code="invoice_already_finalized")
+    try:
+        tax.refuse_unlocated(store, row)
+    except ApiError:
+        events.emit(store, "invoice.finalization_failed", view(store, row))
+        raise
+    _total(store, row)
     customer = store.customers[row["customer"]]
     balance = customer["balance"]
     if balance < 0:

@@ -50,6 +50,8 @@ class StripeOptions:
     refund_settles_after: float = 1.0
     fee_known_after: float = 0.0
     customers_on_file: bool = True
+    tax_bp: int = 825
+    untaxable: list[str] = field(default_factory=list)  # postal codes that Stripe Tax does not know
 
 
 @dataclass

@@ -91,6 +91,12 @@ class Stripe:
         with translated("create customer"):
             return models.customer(self._v1.customers.create(given, {"idempotency_key": key}).to_dict())
 
+    def locate_customer(self, customer_id: str, name: str, address: Mapping[str, str], *, key: str) -> None:
+        """Tell where a customer's parcels go: without the place Stripe computes no tax."""
+        given: Any = {"shipping": {"name": name, "address": dict(address)}}
+        with translated("customer"):
+            self._v1.customers.update(customer_id, given, {"idempotency_key": key})
+
     def has_card(self, customer_id: str) -> bool:
         """Whether something is on file that can be charged off session."""
         customer = self.customer(customer_id)
@@ -137,8 +143,11 @@ class Stripe:
         with translated("create invoice"):
             return models.invoice(self._v1.invoices.create(given, {"idempotency_key": key}).to_dict())  # type: ignore[arg-type]
 
-    def add_lines(self, invoice_id: str, lines: Sequence[NewLine], *, key: str) -> Invoice:
+    def add_lines(self, invoice_id: str, lines: Sequence[NewLine], *, key: str, taxed: bool = False) -> Invoice:
         """Put all lines on a draft in one write.
+
+        Args:
+            taxed: Stripe computes tax, on top of each amount: that takes a price, which says so.
 
         Raises:
             ValueError: more than one write takes.
@@ -148,7 +157,7 @@ class Stripe:
         given: Any = {
             "lines": [
                 {
-                    "amount": line.cents,
+                    **(_price(line) if taxed else {"amount": line.cents}),
                     "description": line.description,
                     "metadata": {"line_ref": line.ref, "lot_id": str(line.lot_id), "item_id": line.item_id},
                 }
@@ -286,6 +295,11 @@ class Stripe:
         if intent_id:
             intent = self._v1.payment_intents.retrieve(intent_id, {"expand": INTENT}).to_dict()
         return models.payment(row, intent)
+
+
+def _price(line: NewLine) -> dict[str, Any]:
+    price = {"currency": "usd", "unit_amount": line.cents, "tax_behavior": "exclusive"}
+    return {"price_data": {**price, "product_data": {"name": line.description}}, "quantity": 1}
 
 
 def _credit_lines(lines: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -225,7 +225,6 @@ def customer(row: Json) -> Customer:
 
 def invoice(row: Json) -> Invoice:
     """An invoice from its fields. What of the customer's balance paid it is no captured money."""
-    taxes = sum(one.get("amount") or 0 for one in row.get("total_taxes") or ())
     return Invoice(
         id=row["id"],
         status=row.get("status") or "draft",
@@ -234,7 +233,7 @@ def invoice(row: Json) -> Invoice:
         customer_id=_id(row.get("customer")),
         subtotal_cents=row["subtotal"],
         total_cents=row["total"],
-        tax_cents=taxes,
+        tax_cents=_on_top(row.get("total_taxes")),
         due_cents=row["amount_due"],
         paid_cents=row["amount_paid"],
         remaining_cents=row["amount_remaining"],
@@ -246,6 +245,11 @@ def invoice(row: Json) -> Invoice:
     )
 
 
+def _on_top(taxes: Any) -> int:
+    """Tax that comes on top of the amount; what the amount includes is no part of what we sum."""
+    return sum(one.get("amount") or 0 for one in taxes or () if one.get("tax_behavior") != "inclusive")
+
+
 def line(row: Json) -> Line:
     """A line; its metadata are those of the item it was made from."""
     metadata = row.get("metadata") or {}
@@ -253,7 +257,7 @@ def line(row: Json) -> Line:
     return Line(
         id=row["id"],
         cents=row["amount"],
-        tax_cents=sum(one.get("amount") or 0 for one in row.get("taxes") or ()),
+        tax_cents=_on_top(row.get("taxes")),
         description=row.get("description"),
         ref=metadata.get("line_ref"),
         lot_id=int(lot_id) if lot_id.isdecimal() else None,
