@@ -66,6 +66,8 @@ def _cycle(sale_id: str | None) -> Any:
     cycle.stage("mail", notifying.mails_waiting, notifying.send_mail)
     guarding.watch_login(cycle.met)
     guarding.look_for_trouble()
+    guarding.listen_for_stripe()
+    guarding.look_for_daily_run()
     cycle.stage("tell", notifying.messages_due, notifying.tell, bounded=False)
     reporting.show_cycle(cycle.tallies)
     guarding.heartbeat()

@@ -1,10 +1,11 @@
 """Guarding: who may run, what CJ still allows, whether the money is there, and what is stuck."""
 
 from tasks.guarding.balance import balance_due, check_balance
+from tasks.guarding.hearing import listen_for_stripe
 from tasks.guarding.login import watch_login
 from tasks.guarding.quota import quota_allows_sourcing, quota_due, read_quota
 from tasks.guarding.running import LeaseHeld, Overtaken, heartbeat, only_run, run_name, tag_run, wait
-from tasks.guarding.sourced import sourcing_watched
+from tasks.guarding.sourced import look_for_daily_run, sourcing_watched
 from tasks.guarding.trouble import look_for_trouble
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "balance_due",
     "check_balance",
     "heartbeat",
+    "listen_for_stripe",
+    "look_for_daily_run",
     "look_for_trouble",
     "only_run",
     "quota_allows_sourcing",

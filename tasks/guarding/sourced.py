@@ -1,18 +1,27 @@
-"""Whether sourcing does its work: a run that fails, or lists nothing, is told of, and so is the next good one."""
+"""Whether sourcing does its work: a run that fails, lists nothing or does not begin is told of, and so is the next good
+one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
+import httpx
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.exceptions import ObjectNotFound
 
 from tasks.desk import desk
-from tasks.lots import incidents
+from tasks.lots import incidents, leases, pauses
+from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
+from tasks.retrying import is_inline
+from tasks.rules.thresholds import missed_daily_run
 
-KEY = "sourcing:run"
+KEY, MISSED = "sourcing:run", "sourcing:missed"
+DAILY = "sourcing/daily"
 See = Callable[[State[Any]], State[Any]]
 
 
@@ -39,6 +48,32 @@ def _see(state: State[Any]) -> State[Any]:
         with desk().record.write() as session:
             incidents.over(session, KEY)
     return state
+
+
+def look_for_daily_run() -> None:
+    """Report that today's run did not begin, where the daily deployment exists and nobody paused it."""
+    with desk().record.read() as session:
+        due = missed_daily_run(now(), leases.last_started(session, "sourcing"))
+        stopped = pauses.paused(session, "sourcing")
+    missed = due is not None and not stopped and _is_scheduled(since=due)
+    text = "The deployment sourcing/daily is active: is a worker running, and the work pool not paused?"
+    command = f"prefect deployment run {DAILY}"
+    trouble = Trouble(MISSED, "sourcing", "MEDIUM", "Sourcing has not run by 08:30 UTC", text, command)
+    with desk().record.write() as session:
+        incidents.settle(session, MISSED, [trouble] if missed else [])
+
+
+def _is_scheduled(*, since: datetime) -> bool:
+    """Whether the daily deployment was there and active by then; no server, or none that says so, is no."""
+    if is_inline():
+        return False
+    try:
+        with get_client(sync_client=True) as client:
+            daily = client.read_deployment_by_name(DAILY)
+    except (ObjectNotFound, httpx.HTTPError):
+        return False
+    active = not daily.paused and any(one.active for one in daily.schedules)
+    return active and daily.created is not None and daily.created < since
 
 
 def _report(title: str, text: str, command: str) -> None:

@@ -86,6 +86,11 @@ def last_finished(session: Session, flow: str) -> datetime | None:
     return session.execute(select(FlowLease.finished_at).where(FlowLease.flow == flow)).scalar_one_or_none()
 
 
+def last_started(session: Session, flow: str) -> datetime | None:
+    """When a run of this flow last began; None before the first."""
+    return session.execute(select(FlowLease.started_at).where(FlowLease.flow == flow)).scalar_one_or_none()
+
+
 def beat(record: Record, name: str) -> None:
     """Write down that something which runs for ever is alive now."""
     with record.write() as session:

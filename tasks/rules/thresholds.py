@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 REFUND_RATE_LIMIT = 0.20
 FULFILMENT_FAILURES_PER_DAY = 3
@@ -18,6 +18,18 @@ STATUS_PAGE_HOURS: dict[str, float] = {"AUCTION_CLOSED": 1, "PAID": 1, "CJ_ORDER
 
 #: How long a parcel may stay in a status.
 PARCEL_LIMITS: dict[str, timedelta] = {"CJ_PAID": timedelta(days=7), "SHIPPED": timedelta(days=30)}
+
+#: Stripe's webhooks: looked at over this time; so many bad signatures, or payments that nobody told of, are an alert.
+WEBHOOK_WINDOW = timedelta(hours=24)
+SIGNATURES_FAILING = 3
+UNTOLD_PAYMENTS = 3
+#: An event may come this late before its absence means something, and must be worked in this time.
+WEBHOOK_LATE = timedelta(hours=1)
+WEBHOOK_WORKED_WITHIN = timedelta(hours=1)
+
+#: The daily sourcing begins at 08:00 UTC, and should have begun half an hour later.
+DAILY_AT = time(8)
+DAILY_GRACE = timedelta(minutes=30)
 
 FRESH_PARCEL = timedelta(days=1)
 SLOWER = 6
@@ -41,3 +53,10 @@ def stuck_severity(status: str, hours: float) -> str | None:
 def parcel_poll_after(age: timedelta, base: timedelta) -> timedelta:
     """How long after one look at an order the next is due: often for a day, then six times rarer."""
     return base if age < FRESH_PARCEL else base * SLOWER
+
+
+def missed_daily_run(at: datetime, last_started: datetime | None) -> datetime | None:
+    """When today's sourcing should have begun, if it should have by now and none did since; else None."""
+    due = datetime.combine(at.date(), DAILY_AT, tzinfo=UTC)
+    begun = last_started is not None and last_started >= due
+    return None if begun or at < due + DAILY_GRACE else due

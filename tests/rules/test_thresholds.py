@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from tasks.rules.thresholds import parcel_poll_after, quota_verdict, stuck_severity
+from tasks.rules.thresholds import missed_daily_run, parcel_poll_after, quota_verdict, stuck_severity
 
 HOUR = timedelta(hours=1)
 
@@ -40,3 +40,20 @@ def test_a_lot_is_stuck_after_four_hours_and_an_unpaid_order_louder_after_eight(
 def test_parcels_are_asked_for_often_for_a_day_and_then_six_times_rarer() -> None:
     assert parcel_poll_after(timedelta(hours=23), HOUR) == HOUR
     assert parcel_poll_after(timedelta(hours=25), HOUR) == 6 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("at", "last", "missed"),
+    [
+        ("08:29", None, False),
+        ("08:30", None, True),
+        ("23:59", "07:59", True),
+        ("08:31", "08:00", False),
+        ("00:10", None, False),
+    ],
+)
+def test_todays_run_is_missed_half_an_hour_after_it_was_due(at: str, last: str | None, missed: bool) -> None:
+    def moment(clock: str) -> datetime:
+        return datetime.fromisoformat(f"2026-11-24T{clock}:00+00:00")
+
+    assert (missed_daily_run(moment(at), moment(last) if last else None) is not None) is missed
