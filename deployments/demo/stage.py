@@ -45,8 +45,14 @@ class Stage:
     world: World
     sandbox_url: str
     server_url: str
+    receiver_port: int
     home: Path
     interval: float
+
+    @property
+    def receiver_url(self) -> str:
+        """Where the vendors reach us."""
+        return f"http://{LOCAL}:{self.receiver_port}"
 
 
 #: CJ itself allows a call a second, where we keep 1.2.
@@ -67,9 +73,10 @@ def built(*, real_pace: bool) -> Iterator[Stage]:
         sandbox_url = stack.enter_context(in_thread(world))
         port = _free_port()
         server_url = f"http://{LOCAL}:{port}"
-        os.environ.update(_environment(sandbox_url, server_url, home, interval))
+        stage = Stage(world, sandbox_url, server_url, _free_port(), home, interval)
+        os.environ.update(_environment(stage))
         stack.enter_context(_server(port, home))
-        yield Stage(world, sandbox_url, server_url, home, interval)
+        yield stage
 
 
 def _leave(number: int, _frame: object) -> None:
@@ -77,12 +84,14 @@ def _leave(number: int, _frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _environment(sandbox_url: str, server_url: str, home: Path, interval: float) -> dict[str, str]:
+def _environment(stage: Stage) -> dict[str, str]:
+    server_url, home = stage.server_url, stage.home
     return {
-        **environment(sandbox_url),
+        **environment(stage.sandbox_url),
+        "WEBHOOK_PUBLIC_URL": stage.receiver_url,
         **{name: f"{value:.10f}" if isinstance(value, float) else str(value) for name, value in SHORTENED.items()},
         "PAYMENT_RETRY_DAYS": f"{60 / SECONDS_A_DAY:.10f}",
-        "CJ_MIN_INTERVAL_SECONDS": str(interval),
+        "CJ_MIN_INTERVAL_SECONDS": str(stage.interval),
         "CJ_TOKEN_FILE": str(home / "cj-token.json"),
         "DATABASE_URL": f"sqlite:////{home / 'demo.sqlite'}",
         "TURSO_DATABASE_URL": "",  # whatever the operator's own shell says
