@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -49,6 +50,25 @@ def _made(record: Record) -> int:
 
 
 @contextmanager
+def lines_above(drawn_on: Console) -> Iterator[None]:
+    """Let log lines stand above what is drawn on a console, not in the middle of it: that console prints them."""
+    from prefect.logging.configuration import setup_logging
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    setup_logging()  # a run does it anyway, and then finds it done
+    names = [None, *logging.root.manager.loggerDict]
+    handlers = {one for name in names for one in logging.getLogger(name).handlers}
+    ours = {one: one.console for one in handlers if isinstance(one, PrefectConsoleHandler)}
+    for handler in ours:
+        handler.console = drawn_on
+    try:
+        yield
+    finally:
+        for handler, before in ours.items():
+            handler.console = before
+
+
+@contextmanager
 def sourcing_shown(record: Record, products: int, interval_seconds: float) -> Iterator[None]:
     """Show a bar on the terminal while the work inside calls CJ; nothing where nobody looks."""
     if not sys.stderr.isatty():
@@ -56,7 +76,8 @@ def sourcing_shown(record: Record, products: int, interval_seconds: float) -> It
         return
     before, ended = _made(record), threading.Event()
     columns = (TextColumn("calls of CJ"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, _Left(interval_seconds), console=Console(stderr=True), transient=True) as bar:
+    shown = Progress(*columns, _Left(interval_seconds), console=Console(stderr=True), transient=True)
+    with shown as bar, lines_above(bar.console):
         task = bar.add_task("", total=expected_calls(products))
 
         def look() -> None:

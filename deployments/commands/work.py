@@ -9,9 +9,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from sqlalchemy import select
 
 from deployments.commands.options import Json, Keyword, MaxCost, MaxProducts, MaybeSaleId, PollInterval, Publish, SaleId
 from deployments.commands.progress import show_reconciled, sourcing_shown
+from deployments.commands.watching import sale_shown
+from tasks.lots.engine import Record
+from tasks.lots.models import Lot
 from tasks.settings import Settings
 
 
@@ -72,7 +76,11 @@ def publish(sale_id: SaleId) -> int:
 
 def process(sale_id: MaybeSaleId = None) -> int:
     """Run one processing cycle: everything that can be done now for every open lot."""
-    _ready()
+    settings = _ready()
+    if sale_id is not None:
+        from tasks.desk import prepare
+
+        _must_know(prepare(settings), sale_id)
     from flows.processing import processing
 
     return _end(_flow(processing, sale_id=sale_id))
@@ -86,10 +94,20 @@ def monitor(
     """Drive one sale to its end, with a processing cycle at each poll."""
     if until not in ("paid", "delivered"):
         raise typer.BadParameter("it is paid or delivered.", param_hint="--until")
-    _ready()
-    from flows.monitoring import monitoring
+    settings = _ready()
+    from tasks.desk import prepare
 
-    return _end(_flow(monitoring, sale_id=sale_id, poll_interval_s=poll_interval, until=until))
+    record = prepare(settings)
+    _must_know(record, sale_id)
+    with sale_shown(record, sale_id):
+        from flows.monitoring import monitoring
+
+        try:
+            state = _flow(monitoring, sale_id=sale_id, poll_interval_s=poll_interval, until=until)
+        except KeyboardInterrupt:
+            sys.stderr.write("Stopped watching. Nothing is lost: the same command, or the schedule, goes on.\n")
+            raise
+    return _end(state)
 
 
 def run(
@@ -132,6 +150,12 @@ def reconcile(as_json: Json = False) -> int:
     return 0 if facts["clean"] else 1
 
 
+def _must_know(record: Record, sale_id: str) -> None:
+    with record.read() as session:
+        if session.execute(select(Lot.id).where(Lot.basta_sale_id == sale_id)).first() is None:
+            raise typer.BadParameter(f"no sale {sale_id!r} is on record.", param_hint="--sale-id")
+
+
 def _check(max_products: int) -> None:
     limit = Settings.load().max_products_per_run
     if max_products > limit:
@@ -164,7 +188,7 @@ def _ready() -> Settings:
 def _flow(flow: Any, **parameters: Any) -> Any:
     """Run a flow on the server that PREFECT_API_URL names, or on a temporary one, saying so."""
     if Settings.load().prefect_api_url is None:
-        typer.echo("PREFECT_API_URL is not set: this run has a temporary Prefect server of its own.", err=True)
+        sys.stderr.write("PREFECT_API_URL is not set: this run has a temporary Prefect server of its own.\n")
     return flow(**parameters, return_state=True)
 
 

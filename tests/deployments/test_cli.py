@@ -43,6 +43,8 @@ def run(*arguments: str) -> int:
         pytest.param(("publish", "--sale-id", "nobody's"), "on record", id="an unknown sale"),
         pytest.param(("monitor", "--sale-id", "x", "--poll-interval", "0"), "--poll-interval", id="no interval"),
         pytest.param(("monitor", "--sale-id", "x", "--until", "never"), "--until", id="an unknown end"),
+        pytest.param(("monitor", "--sale-id", "nobody's"), "on record", id="an unknown sale to watch"),
+        pytest.param(("process", "--sale-id", "nobody's"), "on record", id="an unknown sale to process"),
         pytest.param(("keywords", "remove", "--id", "9"), "no keyword has the id 9", id="an unknown keyword"),
         pytest.param(("pause", "thinking"), "'thinking'", id="an unknown part of the work"),
     ],
