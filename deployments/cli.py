@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from deployments.commands import automations, checking, keywords, report, services, state, work
+from deployments.commands import automations, checking, keeping, keywords, report, services, state, work
 from tasks.lots.stamp import StampMismatch
 from tasks.settings import SettingsError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 work.add_to(app)
 state.add_to(app)
 services.add_to(app)
+keeping.add_to(app)
 report.add_to(app)
 checking.add_to(app)
 app.add_typer(keywords.app, name="keywords")

@@ -109,9 +109,29 @@ def mark_paid(
         elif lot.status is LotStatus.CANCELLED and lot.refund_status is None:
             lot.refund_status = "PLANNED"
             lot.error_message = "paid after it was given up: the buyer gets the money back"
+    for lot_id in sorted(_given_back(notes)):
+        _paid_and_given_back(session, invoice, [line for line in lines if line.lot_id == lot_id], lot_id)
     effects.plan(session, f"basta-payment:{invoice.id}", {"invoice_id": invoice.id}, invoice_id=invoice.id)
     if first:
         _thank(session, invoice, lines, captured)
+
+
+def _given_back(notes: tuple[vendor.CreditNote, ...]) -> set[int]:
+    """Lots to which a credit note of ours gave captured money back."""
+    refs = [note.refund_ref or "" for note in notes if note.status == "issued" and note.post_payment_cents]
+    return {int(ref.removeprefix("lot-")) for ref in refs if ref.removeprefix("lot-").isdecimal()}
+
+
+def _paid_and_given_back(session: Session, invoice: Invoice, lines: list[InvoiceLine], lot_id: int) -> None:
+    """A restored record knows nothing of a payment and a refund that both happened: the lot takes both hops."""
+    if not lines or (lot := lock(session, lot_id)).status not in UNPAID or lot.refund_status is not None:
+        return
+    for line in lines:
+        _book_line(session, invoice, line)
+    lot.paid_at = invoice.paid_at
+    session.flush()
+    move(session, lot_id, LotStatus.PAID)
+    lot.refund_status, lot.error_message = "PLANNED", "it was given back before the record was restored"
 
 
 def mark_void(session: Session, invoice: Invoice, *, by_us: bool) -> None:

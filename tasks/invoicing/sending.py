@@ -13,13 +13,17 @@ from tasks.clients import basta as house
 from tasks.clients import stripe as bank
 from tasks.desk import Desk
 from tasks.invoicing.planning import key_of, ref_of
-from tasks.lots import effects, incidents
+from tasks.lots import effects, incidents, restored
 from tasks.lots.clock import now
 from tasks.lots.effects import Answer, Attempt, Came, Manner, Resume
 from tasks.lots.incidents import Trouble
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot, Sale
 from tasks.noting import tell_basta
 from tasks.settling import converge, lots_for_letter
+
+
+class LinesDiffer(Exception):
+    """An invoice from before a restore bills some of these lots and not others: nothing is made, a person must look."""
 
 
 class TotalMismatch(Exception):
@@ -184,14 +188,14 @@ def _building(
     """The Stripe invoice: draft, all lines in one write, compared, finalized. Killed anywhere, it goes on there."""
 
     def look(attempt: Attempt) -> Answer | Resume | None:
-        found = desk.stripe.invoice_by_ref(customer, attempt.request["ref"])
+        found = desk.stripe.invoice_by_ref(customer, attempt.request["ref"]) or _of_lost_row(desk, customer, lines)
         if found is None:
             return None
         return Resume.HALF_BUILT if found.status == "draft" else _answer(desk, found)
 
     def act(attempt: Attempt) -> Answer:
         ref = attempt.request["ref"]
-        draft = desk.stripe.invoice_by_ref(customer, ref)
+        draft = desk.stripe.invoice_by_ref(customer, ref) or _of_lost_row(desk, customer, lines)
         if draft is None:
             draft = desk.stripe.create_invoice(
                 customer,
@@ -224,6 +228,27 @@ def _refused(invoice: Invoice, error: Exception) -> Trouble:
         command="pipeline status",
         cents=invoice.total_cents,
     )
+
+
+def _of_lost_row(desk: Desk, customer: str, lines: Sequence[InvoiceLine]) -> bank.Invoice | None:
+    """In a record that was once restored: the invoice of a row that was lost, known by its lines, as its reference is.
+
+    Raises:
+        LinesDiffer: it bills other lots as well, or not all of these: a person must look.
+    """
+    with desk.record.read() as session:
+        if not restored.ever(session):
+            return None
+    wanted = {line.ref for line in lines}
+    for theirs in desk.stripe.invoices_of(customer):
+        if theirs.status == "void" or not theirs.ref or not theirs.ref.endswith(desk.record.known_as("")):
+            continue
+        have = {line.ref for line in desk.stripe.lines(theirs.id)}
+        if have == wanted:
+            return theirs
+        if have & wanted:
+            raise LinesDiffer(f"invoice {theirs.id} bills {len(have & wanted)} of these {len(wanted)} lines, not all")
+    return None
 
 
 def _finish(

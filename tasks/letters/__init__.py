@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy.orm import Session
 
-from tasks.lots import effects
+from tasks.lots import effects, restored
 from tasks.rules.money import dollars
 
 TEMPLATES = (
@@ -76,4 +76,6 @@ def post(
     if effects.state_of(session, key) is None:
         request = {"template": template, "to": to, **render(template, facts)}
         effects.plan(session, key, request, lot_id=lot_id, invoice_id=invoice_id)
+        if restored.since(session):
+            effects.give_up(session, key, restored.MAYBE_SENT)
     return key

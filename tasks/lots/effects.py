@@ -8,6 +8,9 @@ Anything that changes the outside world is an effect: a row whose key is made of
     act      call, under the vendor key = effect key + generation + the record's name
     record   the vendor's id, the lot's move, ledger and history: one transaction, guarded by the owner
 
+A record that was put back from a backup plans nothing as new: until it is reconciled, every effect may have happened
+in the time that is lost, and looks first.
+
 A timeout, a 5xx, a reset, garbage and a kill all leave UNKNOWN, which is never retried blind and never taken
 for a no. Not finding a thing proves nothing until a quiet time has passed since the last attempt.
 """
@@ -24,7 +27,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from tasks.lots import incidents, pauses
+from tasks.lots import incidents, pauses, restored
 from tasks.lots.clock import now
 from tasks.lots.engine import Record
 from tasks.lots.incidents import Trouble
@@ -144,6 +147,7 @@ def plan(
     """Write down what shall happen, once; a second plan gives the first one's row, its request untouched."""
     if found := session.get(Effect, key):
         return found
+    restored_at = restored.since(session)  # then it may have happened already, in the time that is lost
     effect = Effect(
         key=key,
         kind=key.split(":", 1)[0],
@@ -151,7 +155,8 @@ def plan(
         invoice_id=invoice_id,
         sale_id=sale_id,
         request=dict(request),
-        state=State.PLANNED,
+        state=State.UNKNOWN if restored_at else State.PLANNED,
+        acted_at=restored_at,
         attempts=0,
         generation=1,
         created_at=now(),
@@ -190,6 +195,16 @@ def drop(session: Session, key: str, why: str) -> bool:
         .execution_options(synchronize_session="fetch")
     ).scalar_one_or_none()
     return dropped is not None
+
+
+def give_up(session: Session, key: str, why: str) -> None:
+    """Never do an effect of this record's lost time, of which nobody can tell whether it happened."""
+    session.execute(
+        update(Effect)
+        .where(Effect.key == key, Effect.state.not_in(SETTLED), Effect.attempts == 0)
+        .values(state=State.DROPPED, error=why, settled_at=now())
+        .execution_options(synchronize_session="fetch")
+    )
 
 
 def adopt(session: Session, key: str, answer: Answer, request: Mapping[str, Any], **subject: int | None) -> bool:
@@ -424,9 +439,10 @@ def _leave(record: Record, key: str, owner: str, error: Exception | None) -> Out
         effect = session.get_one(Effect, key)
         if effect.owner != owner:
             return Outcome(Came.BUSY, error=why)
-        if nothing_happened and effect.state == State.IN_FLIGHT:
+        taken_back = nothing_happened and effect.state == State.IN_FLIGHT
+        if taken_back:
             effect.attempts -= 1
-        if effect.attempts == 0:
+        if taken_back and effect.attempts == 0:
             effect.state, effect.acted_at = State.PLANNED, None
         else:
             effect.state = State.UNKNOWN

@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 
 from tasks.clients.service import ServiceError
 from tasks.desk import Desk, desk
-from tasks.lots import incidents
+from tasks.lots import incidents, restored
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
 from tasks.reconciling import at_basta, at_cj, at_stripe, here
@@ -64,6 +64,10 @@ def conclude(report: Report) -> None:
         found = [finding.row() for finding in report.findings] or [{"what": "nothing differs"}]
         create_table_artifact(table=found, key="differences", description=report.sentence())
     with desk().record.write() as session:
+        if report.clean and restored.clear(session):
+            log.info(
+                "The restored record agrees with the world again: effects are planned as new, and sourcing goes on."
+            )
         # What of a vendor that could not be read was open stays open: silence is no proof.
         for vendor in (*COMPARE, here.VENDOR):
             if vendor not in report.unread:

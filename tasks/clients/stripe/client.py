@@ -121,6 +121,12 @@ class Stripe:
             raise DuplicateInvoice(SERVICE, "invoices", f"there are {len(alive)} invoices of {ref}")
         return alive[0] if alive else None
 
+    def invoices_of(self, customer_id: str) -> tuple[Invoice, ...]:
+        """All invoices of a customer."""
+        with translated("invoices"):
+            rows = self._v1.invoices.list({"customer": customer_id, "limit": PAGE}).auto_paging_iter()
+            return tuple(models.invoice(row.to_dict()) for row in rows)
+
     def create_invoice(
         self, customer_id: str, ref: str, *, charge: bool, days_until_due: int, automatic_tax: bool, key: str
     ) -> Invoice:
