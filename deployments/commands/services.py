@@ -61,12 +61,12 @@ def setup() -> int:
     Ends in the doctor's findings; the exit status is 1 when something of the setup itself did not work.
     """
     from deployments.commands import checking
-    from tasks.desk import Desk, prepare
+    from tasks.desk import desk, prepare
     from tasks.settings import Settings
 
     settings = Settings.load()
     settings.need("PREFECT_API_URL")
-    record = prepare(settings)
+    prepare(settings)
     typer.echo("The database is up to date.")
     for words in (("work-pool", "create", POOL, "--type", "process", "--overwrite"), ("deploy", "--all")):
         command = [sys.executable, "-m", "prefect", "--no-prompt", *words]
@@ -81,7 +81,7 @@ def setup() -> int:
     from deployments.commands.automations import say
 
     say(settings, automations.apply(settings))
-    registered = _register(Desk(settings, record))
+    registered = _register(desk())
     typer.echo(f"A worker is started by: prefect worker start --pool {POOL}\n")
     checking.look(settings)
     return 0 if registered else 1

@@ -88,7 +88,8 @@ def _deployments(settings: Settings, deployed: dict[str, dict[str, Any]]) -> Ite
     wanted = yaml.safe_load((settings.root / "prefect.yaml").read_text())["deployments"]
     missing, old, paused = [], [], []
     for one in wanted:
-        name = f"{one['entrypoint'].rsplit('.', 1)[-1].replace('_', '-')}/{one['name']}"
+        # A flow is called as its file is: flows/end_to_end.py holds "end-to-end".
+        name = f"{one['entrypoint'].split('.')[-2].replace('_', '-')}/{one['name']}"
         known = deployed.get(name)
         if known is None:
             missing.append(name)
