@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from threading import RLock
 
 import httpx
@@ -181,7 +181,7 @@ _given: Desk | None = None
 _making = RLock()
 
 
-@lru_cache(maxsize=4)
+@cache
 def _desk_for(settings: Settings) -> Desk:
     return Desk(settings, prepare(settings))
 
