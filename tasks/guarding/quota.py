@@ -19,6 +19,7 @@ from tasks.rules.thresholds import quota_verdict
 SETTINGS_ENDPOINT = "/setting/get"
 READ_EVERY = timedelta(hours=1)
 STOP = "critical"
+LOW = ("warning", STOP)
 
 
 def quota_due() -> list[str]:
@@ -49,25 +50,30 @@ def refresh(at: Desk) -> str:
 
 def judge(at: Desk, session: Session) -> str:
     """ok, warning, critical or unknown over all endpoints; incidents follow it."""
-
     settings = at.settings
-    worst, found = "ok", []
-    for allowance in cj_calls.allowances(session):
-        verdict = quota_verdict(allowance.allowed, settings.quota_warning, settings.quota_critical)
-        if verdict in ("warning", "critical"):
-            worst = verdict if worst != "critical" else worst
-            found.append(
-                Trouble(
-                    key=f"quota:{allowance.endpoint}",
-                    alert="quota",
-                    severity="CRITICAL" if verdict == "critical" else "WARNING",
-                    title=f"CJ allows {allowance.allowed} more calls of {allowance.endpoint}",
-                    text="Sourcing stops." if verdict == "critical" else "Source less, and not by hand.",
-                    command="pipeline pause sourcing" if verdict == "critical" else "pipeline status",
-                )
-            )
-    incidents.settle(session, "quota:", found)
+    low = [
+        (allowance.allowed, allowance.endpoint, verdict)
+        for allowance in cj_calls.allowances(session)
+        if (verdict := quota_verdict(allowance.allowed, settings.quota_warning, settings.quota_critical)) in LOW
+    ]
+    worst = "ok" if not low else STOP if any(verdict == STOP for *_, verdict in low) else "warning"
+    incidents.settle(session, "quota:", [_low(low, worst)] if low else [])
     return worst
+
+
+def _low(low: list[tuple[int, str, str]], worst: str) -> Trouble:
+    """One message for all endpoints, as one quota runs low with another."""
+    fewest, endpoint, _ = min(low)
+    rest = f", and few of {len(low) - 1} others" if len(low) > 1 else ""
+    names = ", ".join(f"{name} {allowed}" for allowed, name, _ in sorted(low))
+    return Trouble(
+        key="quota:low",
+        alert="quota",
+        severity="CRITICAL" if worst == STOP else "WARNING",
+        title=f"CJ allows {fewest} more calls of {endpoint}{rest}",
+        text=f"{'Sourcing stops.' if worst == STOP else 'Source less, and not by hand.'} Left: {names}.",
+        command="pipeline pause sourcing" if worst == STOP else "pipeline status",
+    )
 
 
 def quota_allows_sourcing() -> tuple[bool, str]:

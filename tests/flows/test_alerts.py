@@ -300,24 +300,24 @@ def test_causes_in_the_sandbox_reach_the_sink_each_through_its_own_automation(
 
     here.bank.void_by_hand(lots["eve"].stripe_invoice_id)
     here.bank.open_dispute(lots["bob"].stripe_invoice_id)
-    here.bank.refund_by_hand(lots["cat"].stripe_invoice_id, lots["cat"].winning_bid_cents)
     for lot in here.lots()[:4]:
         here.cj.delist(lot.cj_vid)
     here.cj.set_balance(0)
     buying(True)
-    cycle(600)  # invoice-voided, dispute, refund, fulfilment-failures, cj-balance
+    cycle(600)  # invoice-voided, dispute, fulfilment-failures, cj-balance
     here.cj.top_up(100_000)
     here.cj.options.quota, here.cj.options.quota_limit = "counts", 90
-    cycle(HOUR)  # quota, refund-rate, margin
-    here.cj.options.quota = "silent"
+    cycle(HOUR)  # quota, refund-rate
+    here.cj.options.quota_limit = 50_000
+    here.bank.refund_by_hand(lots["cat"].stripe_invoice_id, lots["cat"].winning_bid_cents)
     here.cj.cancel_order(here.lot(lots["dan"].id).cj_order_id)
     here.bank.fail_refund(next(iter(here.bank.store.refunds)))
-    cycle(2 * HOUR)  # order-cancelled, refund-failed
+    cycle(2 * HOUR)  # order-cancelled, refund, refund-failed
     here.settings.token_path.unlink()
     here.cj.options.api_key = "another"
     cycle(2 * HOUR)  # cj-login
     here.cj.options.api_key = ""
-    cycle(8 * DAY)  # lot-stuck: a parcel that is not sent
+    cycle(8 * DAY)  # lot-stuck: a parcel that is not sent; margin
     assert here.source("no such thing at all").is_failed()  # sourcing
 
     caused = {"lot-stuck", "invoice-voided", "dispute", "refund", "fulfilment-failures", "refund-rate", "margin"}
