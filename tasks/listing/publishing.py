@@ -49,20 +49,19 @@ def publish(desk: Desk, sale_row: int, tell: Log) -> Published:
     with desk.record.read() as session:
         sale = session.get_one(Sale, sale_row)
     assert sale.basta_sale_id
+    removed, note = 0, "it was published before"
     if sale.published_at is None:
         removed = _unlist_pictureless(desk, sale, tell)
-        lots = _dated(desk, sale_row)
-        if not lots:
-            raise NotPublished("no lot with a picture is left in the sale: nothing is published")
+    if lots := _dated(desk, sale_row):
         for lot in lots:
             assert lot.basta_item_id
             desk.basta.update_item(sale.basta_sale_id, lot.basta_item_id, new_item(desk, lot))
         note = _demand_address(desk, sale.basta_sale_id, tell)
         _read_back(desk, sale.basta_sale_id, lots)
         _publish(desk, sale, lots)
-    else:
-        removed, note = 0, "it was published before"
     with desk.record.read() as session:
+        if session.get_one(Sale, sale_row).published_at is None:
+            raise NotPublished("no lot with a picture is left in the sale: nothing is published")
         shown = len(list(session.scalars(select(Lot.id).where(Lot.sale_id == sale_row, Lot.status == "PUBLISHED"))))
     return Published(sale.basta_sale_id, shown, removed, note)
 
@@ -121,17 +120,19 @@ def _unlist(desk: Desk, lot: Lot) -> None:
 
 
 def _dated(desk: Desk, sale_row: int) -> list[Lot]:
-    """Give every lot its own closing date, from now on: a run that resumes late opens late."""
+    """Give every lot its own closing date, from now on: a run that resumes late opens late. None once published."""
     settings = desk.settings
     opens = now() + timedelta(hours=settings.auction_opens_after_hours)
     closes = opens + timedelta(hours=settings.auction_duration_hours)
     apart = timedelta(seconds=min(settings.closing_countdown_seconds, settings.auction_duration_hours * 360))
     with desk.record.write() as session:
+        sale = session.get_one(Sale, sale_row)
+        if sale.published_at is not None:
+            return []
         lots = _listed(session, sale_row)
         for number, lot in enumerate(lots):
             lot.opens_at, lot.closes_at = opens, closes + number * apart
         if lots:
-            sale = session.get_one(Sale, sale_row)
             sale.opens_at, sale.closes_at = opens, lots[-1].closes_at
         return lots
 

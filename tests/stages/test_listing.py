@@ -155,3 +155,17 @@ def test_dates_are_set_when_publishing_and_each_lot_closes_in_its_own_moment(sta
     items = next(iter(stage.house.sales.values())).items
     assert len({item.closes for item in items}) == 3
     assert all(item.opens > stage.clock.at for item in items)
+
+
+def test_who_publishes_while_another_just_did_finds_it_published(stage: Rehearsal) -> None:
+    stage.source(products=2, publish=False)
+    came: list[listing.publishing.Published] = []
+
+    def another(label: str) -> None:
+        stage.exchange.before = lambda _: None
+        came.append(listing.publish_sale(1))
+
+    stage.exchange.before = another
+    late = listing.publish_sale(1)
+    assert (came[0].lots, late.lots, late.note) == (2, 2, "it was published before")
+    assert stage.calls("basta", "publishSale") == 1
