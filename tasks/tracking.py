@@ -114,9 +114,10 @@ def apply(session: Session, lot_id: int, order: Order) -> bool:
     """Bring one lot up to its order at CJ, whoever did what there; whether it moved. Webhook and poll both end here."""
     lot = lock(session, lot_id)
     before = lot.status
-    lot.cj_polled_at, lot.cj_status = now(), order.status
-    if lot.status not in UNDER_WAY:
-        return False
+    lot.cj_polled_at = now()
+    if lot.status not in UNDER_WAY or (lot.cj_status == OrderStatus.CANCELLED and order.status != lot.cj_status):
+        return False  # an older reading: what was deleted or cancelled at CJ stays so
+    lot.cj_status = order.status
     if order.status is OrderStatus.CANCELLED:
         return _cancelled(session, lot, order)
     if not order.status.is_paid:

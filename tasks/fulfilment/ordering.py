@@ -154,6 +154,8 @@ def compare(desk: Desk, lot_id: int, order: vendor.Order) -> bool:
     too_dear = False
     with desk.record.write() as session:
         lot = lock(session, lot_id)
+        if lot.status is not LotStatus.PAID or effects.state_of(session, f"cj-confirm:{lot_id}") is not None:
+            return False  # judged meanwhile by somebody else, whose reading may be the newer one
         if desk.settings.test_orders and not order.is_sandbox:
             hold(session, lot_id, "no test order", "CJ does not say that this is a test order: nothing is paid")
             return False
@@ -166,7 +168,7 @@ def compare(desk: Desk, lot_id: int, order: vendor.Order) -> bool:
         facts: dict[str, Any] = {"order_id": order.order_id, "amount_cents": order.amount_cents}
         if order.amount_cents != quoted:
             facts["quoted_cents"] = quoted
-        if order.amount_cents != quoted and effects.state_of(session, f"cj-confirm:{lot_id}") is None:
+        if order.amount_cents != quoted:
             _note_difference(session, lot, order.amount_cents - quoted)
         if too_dear and order.status is not vendor.OrderStatus.UNPAID:
             effects.plan(session, f"cj-delete:{lot_id}", facts, lot_id=lot_id)

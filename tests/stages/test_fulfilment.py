@@ -9,6 +9,8 @@ from sqlalchemy import select
 
 from deployments.sandbox.cj import ERROR_WITH_EFFECT, SUCCESS_WITHOUT_EFFECT
 from deployments.sandbox.faults import Fault
+from tasks import tracking
+from tasks.fulfilment import ordering
 from tasks.lots import pauses
 from tasks.lots.records import LedgerEntry
 from tests.simulation.rehearsal import DAY, HOME, HOUR, Address, Rehearsal
@@ -289,6 +291,25 @@ class TestTheAmountDiffers:
         assert stage.calls("cj", CONFIRM) == 0
         assert stage.calls("cj", DELETE) == 1
 
+    def test_a_reading_older_than_the_deletion_does_not_revive_the_order(self, stage: Rehearsal) -> None:
+        """Two workers compare one order: the slower one's answer is from before the other deleted it."""
+        lot, older = sold(stage), []
+
+        def read(label: str) -> None:
+            if label == f"cj {DELETE}":
+                stage.exchange.before = lambda _: None
+                older.extend(stage.desk.cj.orders([stage.lot(lot).cj_order_number]))
+
+        stage.cj.options.order_surcharge_cents = stage.lot(lot).landed_cents
+        stage.exchange.before = read
+        stage.cycle()
+        assert stage.status(lot) == "CJ_PRICE_CHANGED"
+        assert ordering.compare(stage.desk, lot, older[0]) is False
+        with stage.record.write() as session:
+            assert tracking.apply(session, lot, older[0]) is False
+        assert stage.lot(lot).cj_status == "CANCELLED"
+        refunded(stage, lot, "CJ_PRICE_CHANGED")
+
 
 class TestByHandAtCj:
     """B12."""
@@ -310,6 +331,16 @@ class TestByHandAtCj:
         assert stage.lot(lot).refund_status == "SUCCEEDED"
         assert stage.calls("cj", PAY) == 0
         assert len(stage.cj.orders) == 1
+
+    def test_a_reading_older_than_the_cancellation_does_not_revive_the_order(self, stage: Rehearsal) -> None:
+        lot = ordered(stage)
+        (older,) = stage.desk.cj.orders([stage.lot(lot).cj_order_number])
+        stage.cj.cancel_order(stage.lot(lot).cj_order_number)
+        (newer,) = stage.desk.cj.orders([stage.lot(lot).cj_order_number])
+        with stage.record.write() as session:
+            tracking.apply(session, lot, newer)
+            tracking.apply(session, lot, older)
+        assert stage.lot(lot).cj_status == "CANCELLED"
 
 
 class TestTestMode:
