@@ -12,6 +12,7 @@ from tasks.desk import Desk
 from tasks.lots import effects
 from tasks.lots.clock import now
 from tasks.lots.effects import Answer, Attempt, Came, Manner
+from tasks.lots.engine import insert_once
 from tasks.lots.models import Lot, Sale, SourcingRun
 from tasks.lots.moving import move
 from tasks.lots.states import LotStatus
@@ -27,12 +28,9 @@ def make_sale(desk: Desk, run_id: int) -> int:
     """
     with desk.record.write() as session:
         run = session.get_one(SourcingRun, run_id)
-        sale = session.scalars(select(Sale).where(Sale.sourcing_run_id == run_id)).one_or_none()
-        if sale is None:
-            title = f"{run.keyword.title()}, {run.created_at:%d %B %Y}"
-            sale = Sale(sourcing_run_id=run_id, title=title, status="UNPUBLISHED", created_at=now())
-            session.add(sale)
-            session.flush()
+        title = f"{run.keyword.title()}, {run.created_at:%d %B %Y}"
+        insert_once(session, Sale, sourcing_run_id=run_id, title=title, status="UNPUBLISHED", created_at=now())
+        sale = session.scalars(select(Sale).where(Sale.sourcing_run_id == run_id)).one()
         external_id = desk.record.known_as(f"run-{run_id}")
         effects.plan(session, f"sale:{run_id}", {"external_id": external_id, "title": sale.title}, sale_id=sale.id)
 

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now, sleep
-from tasks.lots.engine import Record, database_milliseconds
+from tasks.lots.engine import Record, database_milliseconds, insert_once
 from tasks.lots.records import CjEndpoint, CjSlot
 
 SLOT = "cj"
@@ -32,12 +31,9 @@ def reserve(record: Record, interval_seconds: float) -> datetime:
     What passes after that, the commit included, is lateness: a slow disk must not bring two calls together.
     """
     width = math.ceil((interval_seconds + MARGIN_SECONDS) * 1000)
-    try:
-        with record.write() as session:
-            if session.get(CjSlot, SLOT) is None:
-                session.add(CjSlot(name=SLOT, next_at_ms=0))
-    except IntegrityError:
-        pass  # another process made the row in the same moment: all that matters is that it is there
+    with record.write() as session:
+        if session.get(CjSlot, SLOT) is None:
+            insert_once(session, CjSlot, name=SLOT, next_at_ms=0)
     with record.write() as session:
         # The row's lock comes first: the clock is read only when it is ours.
         query = select(CjSlot).where(CjSlot.name == SLOT)
@@ -68,24 +64,23 @@ def count(session: Session, endpoint: str, *, allowed: int | None = None, free: 
     told: dict[str, Any] = {}
     if allowed is not None or free:
         told = {"allowed": allowed, "regime": FREE if free else POINTS, "told_at": at}
-    known = session.execute(
+    counted = (
         update(CjEndpoint)
         .where(CjEndpoint.endpoint == endpoint)
         .values(calls=CjEndpoint.calls + 1, last_called_at=at, **told)
         .returning(CjEndpoint.endpoint)
         .execution_options(synchronize_session=False)
-    ).first()
-    if known is None:
-        session.add(CjEndpoint(endpoint=endpoint, calls=1, last_called_at=at, **told))
-        session.flush()
+    )
+    if session.execute(counted).first() is None:
+        insert_once(session, CjEndpoint, endpoint=endpoint, calls=0)
+        session.execute(counted)
 
 
 def told(session: Session, endpoint: str, allowed: int, regime: str) -> None:
     """Keep what CJ told of an endpoint's allowance, without a call to it."""
-    row = session.get(CjEndpoint, endpoint)
-    if row is None:
-        row = CjEndpoint(endpoint=endpoint, calls=0)
-        session.add(row)
+    if session.get(CjEndpoint, endpoint) is None:
+        insert_once(session, CjEndpoint, endpoint=endpoint, calls=0)
+    row = session.get_one(CjEndpoint, endpoint)
     row.allowed, row.regime, row.told_at = allowed, regime, now()
     session.flush()
 

@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from tasks.lots import incidents, pauses, restored
 from tasks.lots.clock import now
-from tasks.lots.engine import Record
+from tasks.lots.engine import Record, insert_once
 from tasks.lots.incidents import Trouble
 from tasks.lots.records import Effect
 
@@ -148,7 +148,10 @@ def plan(
     if found := session.get(Effect, key):
         return found
     restored_at = restored.since(session)  # then it may have happened already, in the time that is lost
-    effect = Effect(
+    session.flush()  # the rows it names come first
+    insert_once(
+        session,
+        Effect,
         key=key,
         kind=key.split(":", 1)[0],
         lot_id=lot_id,
@@ -161,9 +164,7 @@ def plan(
         generation=1,
         created_at=now(),
     )
-    session.add(effect)
-    session.flush()
-    return effect
+    return session.get_one(Effect, key)
 
 
 def state_of(session: Session, key: str) -> State | None:
@@ -270,12 +271,7 @@ def _claim(record: Record, key: str, manner: Manner) -> Outcome | tuple[str, Att
     """Take the effect for this worker. The first attempt begins here; later ones only after a look."""
     at, owner = now(), secrets.token_hex(8)
     with record.write() as session:
-        query = select(Effect).where(Effect.key == key)
-        if record.dialect == "postgresql":
-            query = query.with_for_update()
-        effect = session.scalars(query).one_or_none()
-        if effect is None:
-            raise LookupError(f"nobody planned the effect {key}")
+        effect = _locked(session, key)
         if effect.state in SETTLED:
             return _settled(effect)
         if effect.lease_until and effect.lease_until > at:
@@ -290,6 +286,22 @@ def _claim(record: Record, key: str, manner: Manner) -> Outcome | tuple[str, Att
         effect.owner, effect.lease_until = owner, at + timedelta(seconds=manner.deadline) + LEASE_MARGIN
         vendor_key = _vendor_key(record, effect)
         return owner, Attempt(key, dict(effect.request), vendor_key, effect.attempts), before is None
+
+
+def _locked(session: Session, key: str) -> Effect:
+    """The effect, kept from everybody else until the transaction ends: who holds it is decided here.
+
+    On SQLite the transaction itself (BEGIN IMMEDIATE) keeps them away.
+
+    Raises:
+        LookupError: nobody planned it.
+    """
+    query = select(Effect).where(Effect.key == key)
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    effect = session.scalars(query if sqlite else query.with_for_update()).one_or_none()
+    if effect is None:
+        raise LookupError(f"nobody planned the effect {key}")
+    return effect
 
 
 def _vendor_key(record: Record, effect: Effect) -> str:
@@ -308,7 +320,7 @@ def _look(
         return _record(record, owner, replace(attempt, adopted=True), manner, answer, State.ADOPTED)
     at = now()
     with record.write() as session:
-        effect = session.get_one(Effect, key)
+        effect = _locked(session, key)
         if effect.owner != owner:
             return Outcome(Came.BUSY)
         seen_absent = effect.absent_since
@@ -347,7 +359,7 @@ def _act(record: Record, owner: str, attempt: Attempt, manner: Manner, refusal: 
 
 def _record(record: Record, owner: str, attempt: Attempt, manner: Manner, answer: Answer, state: State) -> Outcome:
     with record.write() as session:
-        came_late = session.execute(select(Effect.vendor_id).where(Effect.key == attempt.key)).scalar_one()
+        came_late = _locked(session, attempt.key).vendor_id
         mine = session.execute(
             update(Effect)
             .where(Effect.key == attempt.key, Effect.owner == owner, Effect.state.not_in(SETTLED))
@@ -436,7 +448,7 @@ def _leave(record: Record, key: str, owner: str, error: Exception | None) -> Out
     nothing_happened = getattr(error, "executed", None) is False
     why = None if error is None else str(error)
     with record.write() as session:
-        effect = session.get_one(Effect, key)
+        effect = _locked(session, key)
         if effect.owner != owner:
             return Outcome(Came.BUSY, error=why)
         taken_back = nothing_happened and effect.state == State.IN_FLIGHT

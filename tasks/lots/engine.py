@@ -16,9 +16,9 @@ from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.dialects import registry
+from sqlalchemy.dialects import postgresql, registry, sqlite
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from tasks.lots.clock import now
 from tasks.lots.hrana.errors import TakenAway
@@ -181,6 +181,18 @@ def database_milliseconds(session: Session) -> int:
 def taken_away(error: DBAPIError) -> bool:
     """Whether libSQL gave a transaction's place to a writer who had waited five seconds; it may be run again."""
     return isinstance(error.orig, TakenAway)
+
+
+def insert_once(session: Session, model: type[DeclarativeBase], **values: Any) -> bool:
+    """Insert a row unless one of its unique keys is taken; whether it is ours.
+
+    Where another transaction is just taking the key, this waits for its end: both workers then see one row, and
+    neither fails. Callers read the row afterwards.
+    """
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    key = model.__table__.primary_key.columns[0]  # type: ignore[attr-defined] # the table is there, typed as a clause
+    row = session.execute(insert(model).values(**values).on_conflict_do_nothing().returning(key)).first()
+    return row is not None
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now
+from tasks.lots.engine import insert_once
 from tasks.lots.records import Incident, OutboxMessage
 
 REMIND_AFTER = timedelta(hours=12)
@@ -38,25 +39,14 @@ class Trouble:
 def report(session: Session, trouble: Trouble) -> Incident:
     """Open an incident, or bring the open one up to date, and queue the message that is due."""
     at = now()
-    incident = session.scalars(
-        select(Incident).where(Incident.key == trouble.key, Incident.closed_at.is_(None))
-    ).one_or_none()
+    still_open = select(Incident).where(Incident.key == trouble.key, Incident.closed_at.is_(None))
+    incident = session.scalars(still_open).one_or_none()
     if incident is None:
-        incident = Incident(
-            key=trouble.key,
-            alert=trouble.alert,
-            severity=trouble.severity,
-            title=trouble.title,
-            text=trouble.text,
-            command=trouble.command,
-            lot_id=trouble.lot_id,
-            cents=trouble.cents,
-            opened_at=at,
-        )
-        session.add(incident)
-        session.flush()
-        _tell(session, incident, "opened")
-        return incident
+        new = insert_once(session, Incident, **asdict(trouble), opened_at=at)
+        incident = session.scalars(still_open).one()
+        if new:
+            _tell(session, incident, "opened")
+            return incident
     worse = SEVERITIES.index(trouble.severity) > SEVERITIES.index(incident.severity)
     incident.severity, incident.title, incident.text = trouble.severity, trouble.title, trouble.text
     incident.command, incident.cents = trouble.command, trouble.cents

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now
-from tasks.lots.engine import Record
+from tasks.lots.engine import Record, insert_once
 from tasks.lots.records import FlowLease
 
 #: The webhook receiver, which beats rather than runs.
@@ -50,11 +50,10 @@ def take(record: Record, flow: str, runner: str, hold: timedelta, due: datetime 
     """
     owner, at = secrets.token_hex(8), now()
     with record.write() as session:
-        lease = session.get(FlowLease, flow, with_for_update=record.dialect == "postgresql")
-        if lease is None:
-            lease = FlowLease(flow=flow)
-            session.add(lease)
-        elif lease.owner and lease.until and lease.until > at:
+        if session.get(FlowLease, flow) is None:
+            insert_once(session, FlowLease, flow=flow)
+        lease = session.get_one(FlowLease, flow, populate_existing=True, with_for_update=record.dialect == "postgresql")
+        if lease.owner and lease.until and lease.until > at:
             since = lease.started_at.strftime("%H:%M:%S UTC") if lease.started_at else "a while"
             raise LeaseHeld(flow, lease.runner or "another run", since)
         elif due and lease.started_at and lease.started_at > due and lease.outcome == "done":
@@ -94,10 +93,9 @@ def last_started(session: Session, flow: str) -> datetime | None:
 def beat(record: Record, name: str) -> None:
     """Write down that something which runs for ever is alive now."""
     with record.write() as session:
-        row = session.get(FlowLease, name)
-        if row is None:
-            row = FlowLease(flow=name, started_at=now())
-            session.add(row)
+        if session.get(FlowLease, name) is None:
+            insert_once(session, FlowLease, flow=name, started_at=now())
+        row = session.get_one(FlowLease, name)
         row.finished_at, row.outcome = now(), "alive"
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now
+from tasks.lots.engine import insert_once
 from tasks.lots.records import LedgerEntry
 
 
@@ -46,20 +47,19 @@ def book(
     """
     if cents == 0 or session.execute(select(LedgerEntry.id).where(LedgerEntry.fact == fact)).first():
         return False
-    session.add(
-        LedgerEntry(
-            fact=fact,
-            kind=kind,
-            cents=cents,
-            vendor=vendor,
-            vendor_id=vendor_id,
-            lot_id=lot_id,
-            invoice_id=invoice_id,
-            at=at or now(),
-        )
+    session.flush()  # the rows it names come first
+    return insert_once(
+        session,
+        LedgerEntry,
+        fact=fact,
+        kind=kind,
+        cents=cents,
+        vendor=vendor,
+        vendor_id=vendor_id,
+        lot_id=lot_id,
+        invoice_id=invoice_id,
+        at=at or now(),
     )
-    session.flush()
-    return True
 
 
 def total(session: Session, *kinds: Kind, lot_id: int | None = None, invoice_id: int | None = None) -> int:

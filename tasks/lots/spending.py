@@ -6,6 +6,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now
+from tasks.lots.engine import insert_once
 from tasks.lots.records import DailySpend
 
 
@@ -13,8 +14,7 @@ def reserve(session: Session, cents: int, cap_cents: int | None) -> bool:
     """Reserve this much of today's cap (UTC); False when it does not fit. Call it where the effect is planned."""
     day = now().date().isoformat()
     if session.get(DailySpend, day) is None:
-        session.add(DailySpend(day=day, reserved_cents=0))
-        session.flush()
+        insert_once(session, DailySpend, day=day, reserved_cents=0)
     fits = update(DailySpend).where(DailySpend.day == day).values(reserved_cents=DailySpend.reserved_cents + cents)
     if cap_cents is not None:
         fits = fits.where(DailySpend.reserved_cents + cents <= cap_cents)

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now
+from tasks.lots.engine import insert_once
 from tasks.lots.records import Stamp
 
 NAMES = {
@@ -33,11 +34,17 @@ def confirm(session: Session, **ours: str) -> None:
     Raises:
         StampMismatch: one of them differs; nothing is written.
     """
-    known = {row.name: row.value for row in session.scalars(select(Stamp))}
+    known = _known(session)
     for name, value in ours.items():
         if name in known and known[name] != value:
             raise StampMismatch(name, known[name], value)
-    for name, value in ours.items():
-        if name not in known:
-            session.add(Stamp(name=name, value=value, since=now()))
-    session.flush()
+    fresh = {name: value for name, value in ours.items() if name not in known}
+    for name, value in fresh.items():
+        if not insert_once(session, Stamp, name=name, value=value, since=now()):
+            stamped = _known(session)[name]  # another process was first
+            if stamped != value:
+                raise StampMismatch(name, stamped, value)
+
+
+def _known(session: Session) -> dict[str, str]:
+    return {name: value for name, value in session.execute(select(Stamp.name, Stamp.value)).tuples()}
