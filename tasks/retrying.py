@@ -27,7 +27,8 @@ from tasks.desk import Unsettled, desk
 #: A run's log, or a process's.
 Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
-_inline = False
+#: How a step is done without Prefect; None while Prefect does them.
+_inline: Callable[..., Any] | None = None
 _serverless = False
 
 
@@ -36,7 +37,7 @@ class Step(Task[Any, Any]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run it, as a task run of the flow that asks; inline, as the plain function that it is."""
-        return self.fn(*args, **kwargs) if _inline else super().__call__(*args, **kwargs)
+        return _inline(self, *args, **kwargs) if _inline else super().__call__(*args, **kwargs)
 
 
 def task(**options: Any) -> Callable[[Callable[..., Any]], Step]:
@@ -44,15 +45,20 @@ def task(**options: Any) -> Callable[[Callable[..., Any]], Step]:
     return lambda function: Step(function, **options)
 
 
+def _plainly(step: Step, *args: Any, **kwargs: Any) -> Any:
+    return step.fn(*args, **kwargs)
+
+
 @contextmanager
-def inline(*, with_server: bool = False) -> Iterator[None]:
+def inline(how: Callable[..., Any] = _plainly, *, with_server: bool = False) -> Iterator[None]:
     """Let every step of this process run in its caller's thread, without a Prefect run and without a retry.
 
     Args:
+        how: does a step with its arguments, where a simulation does it in its own way.
         with_server: whether messages still go through the Prefect server that is configured.
     """
     global _inline, _serverless
-    before, (_inline, _serverless) = (_inline, _serverless), (True, not with_server)
+    before, (_inline, _serverless) = (_inline, _serverless), (how, not with_server)
     try:
         yield
     finally:
@@ -61,7 +67,7 @@ def inline(*, with_server: bool = False) -> Iterator[None]:
 
 def is_inline() -> bool:
     """Whether steps run without a Prefect run now."""
-    return _inline
+    return _inline is not None
 
 
 def is_serverless() -> bool:

@@ -77,4 +77,49 @@ def _one(run: Callable[[], Result]) -> None:
     sys.exit(1 if result.violations else 0)
 
 
-app()
+DATABASES = Annotated[str, typer.Option("--database", help="sqlite or postgresql; both when not given.")]
+
+
+@app.command()
+def races(
+    rounds: Annotated[int, typer.Option("--n", help="Races of each kind of effect, at least.", min=1)] = 300,
+    database: DATABASES = "",
+    start: Annotated[int, typer.Option("--from", help="The first seed.", min=1)] = 1,
+    lots: Annotated[
+        int, typer.Option("--lots", help="Lots of a life; fewer of them know fewer fates.", min=1, max=5)
+    ] = 5,
+) -> None:
+    """Let eight processes do every step at once; exit 1 where anything happened more than once."""
+    from tests.simulation import races
+
+    found = [races.prove(rounds, kind, start, lots).violations for kind in _databases(database)]
+    sys.exit(1 if any(found) else 0)
+
+
+@app.command()
+def kills(
+    number: Annotated[int, typer.Option("--n", help="Kills on each database.", min=1)] = 50,
+    database: DATABASES = "",
+    start: Annotated[int, typer.Option("--from", help="The first seed.", min=1)] = 1,
+    out: Annotated[Path | None, typer.Option("--out", help="Add a JSON line for each kill to this file.")] = None,
+    lots: Annotated[int, typer.Option("--lots", help="Lots in motion.", min=5)] = 50,
+    server: Annotated[
+        bool, typer.Option(help="Half of the flows run on a real Prefect server, which dies too.")
+    ] = True,
+) -> None:
+    """Kill real processes and the Prefect server while fifty lots are in motion; exit 1 where a promise broke."""
+    from tests.simulation import kills
+
+    options: dict[str, Any] = {"start": start, "lots": lots, "with_server": server, "out": out}
+    found = [kills.prove(number, kind, **options).violations for kind in _databases(database)]
+    sys.exit(1 if any(found) else 0)
+
+
+def _databases(given: str) -> tuple[str, ...]:
+    if given not in ("", "sqlite", "postgresql"):
+        raise typer.BadParameter(f"{given!r} is no database: sqlite or postgresql.")
+    return (given,) if given else ("sqlite", "postgresql")
+
+
+if __name__ == "__main__":
+    app()

@@ -30,6 +30,7 @@ def stock_up(world: World, record: Record, lot_id: int, number: int) -> list[int
             twin = copy.deepcopy(item)
             twin.id, twin.number, twin.external_id = f"{item.id}-{place}", place, record.known_as(f"lot-{lot.id}")
             sale.items.append(twin)
-            lot.basta_item_id, lot.status = twin.id, first.status
+            lot.basta_item_id = twin.id
+            moving.follow(session, lot.id, first.status)
             made.append(lot.id)
     return made

@@ -1,0 +1,294 @@
+"""Races: eight processes do each step of every stage at once, on the same lot, on a real database.
+
+The flows, their stages and the kinds of effect are the product's own: a whole life is played, and wherever a flow
+asks for a step, all workers are let loose on it together. What the outside world has in the end must be what one
+worker alone would have brought about. Webhooks arrive meanwhile, each of them twice.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import multiprocessing
+import pickle
+import random
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from tasks import retrying
+from tasks.clients.service import ServiceUnavailable
+from tasks.desk import Desk, Unsettled, working_at
+from tasks.lots import clock, stamp
+from tasks.lots.effects import SETTLED
+from tasks.lots.engine import Record, connect
+from tasks.lots.migrate import migrate
+from tasks.lots.records import Effect
+from tasks.retrying import Step
+from tasks.settings import Settings
+from tests.simulation.loopback import Loopback, SharedClock, database, free_port, loopback_settings, opened, wait_for
+from tests.simulation.promises import broken
+from tests.simulation.rehearsal import HOUR
+
+WORKERS = 8
+PATIENCE_SECONDS = 60.0
+#: Half of the steps begin at one instant; in the others each worker is up to this late, for other overlaps.
+SPREAD_SECONDS = 0.03
+#: What a worker that came too late may say; anything else is a fault of ours.
+LAWFUL = (Unsettled, ServiceUnavailable)
+Fork = multiprocessing.get_context("fork")
+
+
+class Crew:
+    """Eight processes that do one step at the same time."""
+
+    def __init__(self, settings: Settings, clock_path: Path, workers: int = WORKERS) -> None:
+        self._start = Fork.Barrier(workers)
+        self._lines: list[Connection] = []
+        self._people: list[Any] = []
+        for _ in range(workers):
+            ours, theirs = Fork.Pipe()
+            worker = Fork.Process(target=_work, args=(theirs, self._start, settings, clock_path), daemon=True)
+            worker.start()
+            theirs.close()
+            self._lines.append(ours)
+            self._people.append(worker)
+
+    def race(self, step: Step, args: tuple[Any, ...], delays: list[float]) -> list[Any]:
+        """Let all do it; what came of each, an exception where it ended so."""
+        name = (step.fn.__module__, step.fn.__qualname__)
+        for line, delay in zip(self._lines, delays, strict=True):
+            line.send((name, args, delay))
+        return [line.recv() for line in self._lines]
+
+    def close(self) -> None:
+        """Send everybody home."""
+        for line in self._lines:
+            line.send(None)
+        for worker in self._people:
+            worker.join(timeout=10)
+
+
+def _work(line: Connection, start: Any, settings: Settings, clock_path: Path) -> None:
+    """One worker's life: a desk of its own, and whatever step is called out."""
+    logging.disable(logging.CRITICAL)
+    shared = SharedClock(clock_path)
+    record = Record(connect(settings.record_url))
+    with retrying.inline(), clock.held_by(shared.now, time.sleep), working_at(Desk(settings, record)):
+        while (asked := line.recv()) is not None:
+            (module, name), args, delay = asked
+            step: Step = getattr(importlib.import_module(module), name)
+            start.wait()
+            time.sleep(delay)
+            try:
+                came: Any = step(*args)
+            except Exception as error:
+                came = error
+            line.send(_portable(came))
+
+
+def _portable(came: Any) -> Any:
+    try:
+        pickle.loads(pickle.dumps(came))  # noqa: S301 - our own, a line above
+    except Exception:
+        return RuntimeError(f"{type(came).__name__}: {came}")
+    return came
+
+
+def _receive(settings: Settings, clock_path: Path, port: int) -> None:
+    """The real receiver, in a process of its own."""
+    import uvicorn
+
+    from deployments.webhooks import receiver
+
+    logging.disable(logging.CRITICAL)
+    shared = SharedClock(clock_path)
+    record = Record(connect(settings.record_url))
+    with clock.held_by(shared.now, time.sleep):
+        uvicorn.run(receiver(settings, record), host="127.0.0.1", port=port, log_level="critical")
+
+
+@dataclass
+class Tally:
+    """What the rounds so far came to."""
+
+    rounds: Counter[str] = field(default_factory=Counter)  # kind of effect -> raced settlements
+    kinds: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # step -> kinds seen in it
+    violations: list[str] = field(default_factory=list)
+    census: dict[str, int] | None = None  # what one worker alone brings about
+    told: int = 0  # webhooks taken
+
+    def wants(self, step: str, enough: int) -> bool:
+        """Whether racing this step can still teach something."""
+        kinds = self.kinds.get(step)
+        return kinds is None or not kinds or any(self.rounds[kind] < enough for kind in kinds)
+
+
+class Round:
+    """One life of one sale, raced."""
+
+    def __init__(self, stage: Loopback, crew: Crew, tally: Tally, seed: int, enough: int, *, alone: bool) -> None:
+        self.stage, self.crew, self.tally, self.enough, self.alone = stage, crew, tally, enough, alone
+        self.dice = random.Random(seed)
+
+    def play(self) -> None:
+        """From a keyword to every lot's end; what broke is added to the tally."""
+        stage = self.stage
+        for name, manner in (("ada", "good"), ("ben", "good_later"), ("cleo", "ignores"), ("dov", "no_card")):
+            stage.person(name, manner, pays_after=2 * HOUR)
+        for item, winner in enumerate(("ada", "ada", "ben", "cleo", "dov"), start=1):
+            stage.house.plan_lot(winner=winner, hammer="above_reserve", item_number=item)
+        with retrying.inline(self.do):
+            state = stage.source(products=5)
+            if not state.is_completed():
+                self.tally.violations.append(f"sourcing: {state.message}")
+                return
+            stage.advance(27 * HOUR)
+            out_of_stock = next(lot for lot in stage.lots() if lot.item_number == 2)
+            stage.cj.delist(out_of_stock.cj_vid)
+            for cycle in range(40):
+                stage.cycle()
+                stage.cj.options.order_surcharge_cents = (
+                    100_000 if cycle < 2 else 0
+                )  # the next buyers' orders are too dear
+                if stage.is_quiet():
+                    break
+                stage.advance(4 * HOUR)
+            stage.cycle()
+        self._judge()
+
+    def do(self, step: Step, *args: Any, **kwargs: Any) -> Any:
+        """Do a step: by all at once where it acts and there is still something to learn, else by one."""
+        name = step.fn.__qualname__
+        if self.alone or step.persist_result or kwargs or not self.tally.wants(name, self.enough):
+            return step.fn(*args, **kwargs)
+        before = self._settled()
+        spread = self.dice.random() < 0.5
+        came = self.crew.race(step, args, [self.dice.random() * SPREAD_SECONDS * spread for _ in range(WORKERS)])
+        for key in self._settled() - before:
+            kind = key.split(":")[0]
+            self.tally.kinds[name].add(kind)
+            self.tally.rounds[kind] += 1
+        good = [one for one in came if not isinstance(one, Exception)]
+        for error in came:
+            if isinstance(error, Exception) and not isinstance(error, LAWFUL):
+                self.tally.violations.append(f"{name}{args}: {type(error).__name__}: {str(error)[:300]}")
+        if good:
+            return max(good, key=lambda one: isinstance(one, str) and one == "done")
+        raise came[0]
+
+    def _settled(self) -> set[str]:
+        with self.stage.record.read() as session:
+            settled = select(Effect.key).where(Effect.state.in_([str(state) for state in SETTLED]))
+            return set(session.scalars(settled))
+
+    def _judge(self) -> None:
+        stage, tally = self.stage, self.tally
+        tally.violations += broken(stage)
+        found = census(stage)
+        if tally.census is None:
+            tally.census = found
+        for what, number in found.items():
+            if number != tally.census.get(what):
+                tally.violations.append(f"{number} {what}, and {tally.census.get(what)} by one worker alone")
+        with stage.record.read() as session:
+            for effect in session.scalars(select(Effect).where(Effect.attempts > 1)):
+                tally.violations.append(f"{effect.key} took {effect.attempts} attempts")
+        tally.told += sum(1 for *_, status in stage.world.webhook_log if status == 200)
+
+
+#: What the vendors keep of calls, not of effects.
+PASSING = ("stripe.events", "stripe.memory", "basta.uploads", "basta.sendings", "basta.subscriptions")
+
+
+def census(stage: Loopback) -> dict[str, int]:
+    """How many of everything the vendors have, whatever they keep."""
+    kept = {"basta": stage.house, "stripe": stage.bank.store, "resend": stage.post, "cj": stage.cj}
+    found = {
+        f"{vendor}.{name}": len(value)
+        for vendor, owner in kept.items()
+        for name, value in vars(owner).items()
+        if isinstance(value, dict | list) and f"{vendor}.{name}" not in PASSING
+    }
+    found["cj.orders"], found["cj.payments"] = len(stage.cj.orders), len(stage.cj.payments)
+    found["basta.items"] = len(stage.house.items)
+    found["basta.images"] = sum(len(item.images) for item in stage.house.items)
+    found["stripe.lines of invoices"] = sum(len(lines) for lines in stage.bank.store.lines.values())
+    found["stripe.payments of invoices"] = sum(len(paid) for paid in stage.bank.store.payments.values())
+    found["basta.lines of orders"] = sum(len(order.lines) for order in stage.house.orders.values())
+    return found
+
+
+@contextmanager
+def racing(kind: str, port: int | None = None) -> Iterator[tuple[Crew, Any]]:
+    """A crew on a fresh database; with it, a function that opens a new world for a seed."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="races-")))
+        url = stack.enter_context(database(kind, home))
+        sandbox, hooks = port or free_port(), free_port()
+        settings = loopback_settings(home, url, sandbox)
+        record = Record(connect(settings.record_url))
+        stack.callback(record.close)
+        migrate(record)
+        record.close()  # nothing open is carried over a fork
+        clock_path = home / "clock"
+        shared = SharedClock(clock_path)
+        crew = Crew(settings, clock_path)
+        stack.callback(crew.close)
+        receiver = Fork.Process(target=_receive, args=(settings, clock_path, hooks), daemon=True)
+        receiver.start()
+        stack.callback(receiver.kill)
+        wait_for(f"http://127.0.0.1:{hooks}/healthz", PATIENCE_SECONDS)
+
+        @contextmanager
+        def world(seed: int) -> Iterator[Loopback]:
+            with opened(record, settings, shared, sandbox, seed) as stage, ExitStack() as here:
+                here.enter_context(clock.held_by(shared.now, time.sleep))
+                at = here.enter_context(working_at(Desk(settings, record)))
+                with record.write() as session:
+                    stamp.confirm(session, mode=str(settings.mode))
+                address = f"http://127.0.0.1:{hooks}/webhooks"
+                for action in ("SALE_STATUS_CHANGED", "ITEMS_STATUS_CHANGED"):
+                    at.basta.subscribe(action, f"{address}/basta")
+                at.cj.set_webhooks(f"{address}/cj")
+                stage.bank.options.webhook_url = f"{address}/stripe"
+                stage.world.webhook_mode = "doubled"
+                yield stage
+
+        yield crew, world
+
+
+def prove(rounds: int, kind: str, start: int = 1) -> Tally:
+    """Race until every kind of effect was raced so often; the tally, printed."""
+    began = time.monotonic()
+    tally = Tally()
+    with racing(kind) as (crew, world):
+        with world(start) as stage:
+            Round(stage, crew, tally, start, rounds, alone=True).play()
+        if tally.violations:
+            return tally
+        seed = start
+        while not tally.rounds or min(tally.rounds.values()) < rounds:
+            with world(seed) as stage:
+                Round(stage, crew, tally, seed, rounds, alone=False).play()
+            seed += 1
+            if seed % 10 == 0:
+                print(f"{seed - start} lives, {time.monotonic() - began:.0f} s, {len(tally.violations)} violations")
+            if len(tally.violations) > 20:
+                break
+    least = min(tally.rounds.values(), default=0)
+    print(f"{kind}: {len(tally.rounds)} kinds of effect, {WORKERS} processes, {sum(tally.rounds.values())} races")
+    print(", ".join(f"{name} {number}" for name, number in sorted(tally.rounds.items())))
+    print(f"at least {least} of each, {tally.told} webhooks taken meanwhile, {time.monotonic() - began:.0f} s")
+    for violation in tally.violations:
+        print(violation)
+    print(f"{len(tally.violations)} violations")
+    return tally
