@@ -47,4 +47,4 @@ def confirm(session: Session, **ours: str) -> None:
 
 
 def _known(session: Session) -> dict[str, str]:
-    return {name: value for name, value in session.execute(select(Stamp.name, Stamp.value)).tuples()}
+    return {row.name: row.value for row in session.execute(select(Stamp.name, Stamp.value))}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tasks.lots import effects, pauses
@@ -251,6 +252,32 @@ def test_a_second_act_does_not_hide_the_id_that_came_late(
     ((severity, text),) = alerts(record)
     assert severity == "CRITICAL"
     assert all(one in text for one in vendor.done)
+
+
+def test_a_claim_that_another_worker_is_just_committing_is_not_overwritten(
+    record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    plan(record)
+    vendor.fail = [Lost()]
+    perform(record, vendor.manner())
+    held_clock.advance(600)
+    taking, taken = threading.Event(), threading.Event()
+
+    def take() -> None:
+        with record.write() as session:
+            session.execute(update(Effect).where(Effect.key == KEY).values(owner="another"))
+            session.flush()
+            taking.set()
+            taken.wait(0.5)
+
+    def look(attempt: Attempt) -> None:
+        thief.start()
+        taking.wait(5)
+
+    thief = threading.Thread(target=take)
+    assert perform(record, vendor.manner(look=look)).came is Came.BUSY
+    thief.join()
+    assert vendor.done == []
 
 
 def test_half_built_work_goes_on_at_once_under_the_same_vendor_key(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import select, text
 from sqlalchemy.exc import StatementError
 
-from tasks.lots import cj_calls, inbox, incidents, leases, ledger, outbox, spending, stamp
+from tasks.lots import cj_calls, effects, inbox, incidents, leases, ledger, outbox, spending, stamp
 from tasks.lots.columns import Base
 from tasks.lots.engine import Record, connect
 from tasks.lots.incidents import Trouble
@@ -47,6 +48,35 @@ def test_a_webhook_told_twice_is_kept_once_and_handled_only_after_the_work(recor
         assert (event.tries, event.error) == (1, "Stripe was away")
         inbox.handled(session, event.id)
         assert inbox.waiting(session) == []
+
+
+def test_eight_workers_who_write_the_same_row_first_all_find_it_and_none_fails(record: Record) -> None:
+    start = threading.Barrier(8)
+
+    def write(_: int) -> tuple[bool, str]:
+        start.wait()
+        with record.write() as session:
+            effects.plan(session, "refund:7:1", {})
+            booked = ledger.book(session, "line:1", Kind.HAMMER, 500, vendor="stripe", vendor_id="in_1")
+            cj_calls.count(session, "/shopping/order/createOrderV2")
+            stamp.confirm(session, basta_account="ours")
+            incidents.report(session, Trouble("stuck:lot:7", "lot-stuck", "HIGH", "Lot 7 is stuck", "since long"))
+            spending.reserve(session, 100, None)
+        try:
+            leases.take(record, "processing", "a run", timedelta(minutes=12))
+        except leases.LeaseHeld:
+            return booked, "refused"
+        return booked, "running"
+
+    with ThreadPoolExecutor(8) as pool:
+        came = list(pool.map(write, range(8)))
+    assert sorted(booked for booked, _ in came) == [False] * 7 + [True]
+    assert sorted(lease for _, lease in came) == ["refused"] * 7 + ["running"]
+    with record.read() as session:
+        assert ledger.total(session, Kind.HAMMER) == 500
+        assert [one.calls for one in cj_calls.allowances(session)] == [8]
+        assert session.execute(select(DailySpend.reserved_cents)).scalar_one() == 800
+        assert len(session.scalars(select(OutboxMessage)).all()) == 1
 
 
 def test_one_stuck_lot_tells_at_most_five_times_a_day(record: Record, held_clock: HeldClock) -> None:
