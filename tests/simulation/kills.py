@@ -79,6 +79,7 @@ class Report:
     """What a run of kills came to."""
 
     database: str
+    lots: int
     kills: list[Kill] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     lives: int = 0
@@ -95,8 +96,8 @@ class Report:
         by = Counter(f"{kill.victim} ({kill.engine})" for kill in self.kills)
         share = busy / len(self.kills) if self.kills else 0
         return [
-            f"{self.database}: {len(self.kills)} kills in {self.lives} lives of {LOTS} lots, {self.cycles} cycles, "
-            f"{self.seconds:.0f} s",
+            f"{self.database}: {len(self.kills)} kills in {self.lives} lives of {self.lots} lots, "
+            f"{self.cycles} cycles, {self.seconds:.0f} s",
             f"killed: {', '.join(f'{number} {name}' for name, number in sorted(by.items()))}",
             f"{busy} of {len(self.kills)} ({share:.0%}) with an effect in flight or a transaction open, "
             f"{held} with a claim",
@@ -170,8 +171,16 @@ class Life:
     """One sale of fifty lots, from a keyword to the end of each, whoever is killed in between."""
 
     def __init__(
-        self, stage: Loopback, clock_path: Path, server: PrefectServer | None, report: Report, seed: int, most: int
+        self,
+        stage: Loopback,
+        clock_path: Path,
+        server: PrefectServer | None,
+        report: Report,
+        seed: int,
+        most: int,
+        lots: int,
     ) -> None:
+        self.lots = lots
         self.stage, self.clock_path, self.server, self.report = stage, clock_path, server, report
         self.seed, self.left, self.dice = seed, most, random.Random(seed)
 
@@ -216,8 +225,8 @@ class Life:
         stage = self.stage
         firsts = stage.lots()
         for place, lot in enumerate(firsts, start=1):
-            stage.cj.set_stock(lot.cj_vid, lot.from_country, 10 * LOTS)
-            stage.stock_up(lot.id, len(firsts) + place * (LOTS - len(firsts)) // len(firsts))
+            stage.cj.set_stock(lot.cj_vid, lot.from_country, 10 * self.lots)
+            stage.stock_up(lot.id, len(firsts) + place * (self.lots - len(firsts)) // len(firsts))
         names = list(BUYERS)
         for item in stage.house.items:
             winner = self.dice.choice(names)
@@ -381,16 +390,23 @@ def killing(kind: str, *, with_server: bool) -> Iterator[tuple[Any, Path, Prefec
 
 
 def prove(
-    number: int, kind: str, *, start: int = 1, with_server: bool = True, out: Path | None = None, say: Any = print
+    number: int,
+    kind: str,
+    *,
+    start: int = 1,
+    lots: int = LOTS,
+    with_server: bool = True,
+    out: Path | None = None,
+    say: Any = print,
 ) -> Report:
     """Kill so often, and play every life to its end; the report, told as it grows."""
-    began, report, seed = time.monotonic(), Report(kind), start
+    began, report, seed = time.monotonic(), Report(kind, lots), start
     with killing(kind, with_server=with_server) as (world, clock_path, server):
         while len(report.kills) < number:
             before = len(report.kills)
             with world(seed) as stage:
                 most = min(KILLS_A_LIFE, number - before)
-                Life(stage, clock_path, server, report, seed, most).play()
+                Life(stage, clock_path, server, report, seed, most, lots).play()
             report.seconds = time.monotonic() - began
             say(f"seed {seed}: {len(report.kills)} kills, {len(report.violations)} violations, {report.seconds:.0f} s")
             if out is not None:

@@ -19,6 +19,7 @@ from deployments.sandbox.run import build_world, in_thread, listen
 from deployments.sandbox.world import Clock, World
 from tasks.lots.columns import Base
 from tasks.lots.engine import Record
+from tasks.lots.records import Stamp
 from tasks.settings import Settings
 from tests.simulation.rehearsal import HOUR, Rehearsal, rehearsal_settings
 
@@ -107,13 +108,14 @@ def opened(record: Record, settings: Settings, clock: SharedClock, port: int, se
 
 
 def empty(record: Record) -> None:
-    """Forget everything that happened; the tables stay."""
+    """Forget everything that happened; the tables stay, and whose record it is."""
+    tables = [table for table in Base.metadata.sorted_tables if table.name != Stamp.__tablename__]
     with record.write() as session:
         if record.dialect == "postgresql":
-            names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+            names = ", ".join(table.name for table in tables)
             session.execute(text(f"truncate {names} restart identity cascade"))
             return
-        for table in reversed(Base.metadata.sorted_tables):
+        for table in reversed(tables):
             session.execute(table.delete())
 
 

