@@ -214,7 +214,7 @@ class Life:
     def _source(self) -> None:
         """The operator types the same command again until its run has ended."""
         for turn in range(8):
-            self._run("sourcing", ("phone stand", 45, 5, True), longest=1.5 if turn < 2 else None)
+            self._run("sourcing", ("phone stand", 45, 5, True), longest=1.5 if turn < min(2, self.left - 2) else None)
             with self.stage.record.read() as session:
                 if session.scalars(select(SourcingRun.id).where(SourcingRun.state == "DONE")).first():
                     return
@@ -355,7 +355,7 @@ def killing(kind: str, *, with_server: bool) -> Iterator[tuple[Any, Path, Prefec
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kills-")))
         url = stack.enter_context(database(kind, home))
         port, hooks = free_port(), free_port()
-        settings = loopback_settings(home, url, port, CJ_MIN_INTERVAL_SECONDS=CJ_INTERVAL_SECONDS)
+        settings = loopback_settings(home, url, port, hooks, CJ_MIN_INTERVAL_SECONDS=CJ_INTERVAL_SECONDS)
         record = Record(connect(settings.record_url))
         stack.callback(record.close)
         migrate(record)
@@ -379,11 +379,7 @@ def killing(kind: str, *, with_server: bool) -> Iterator[tuple[Any, Path, Prefec
                 at = here.enter_context(working_at(Desk(settings, record)))
                 with record.write() as session:
                     stamp.confirm(session, mode=str(settings.mode))
-                address = f"http://127.0.0.1:{hooks}/webhooks"
-                for action in ("SALE_STATUS_CHANGED", "ITEMS_STATUS_CHANGED"):
-                    at.basta.subscribe(action, f"{address}/basta")
-                at.cj.set_webhooks(f"{address}/cj")
-                stage.bank.options.webhook_url = f"{address}/stripe"
+                stage.be_told(at)
                 yield stage
 
         yield world, clock_path, server

@@ -15,8 +15,10 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
+from deployments.registering import address, register
 from deployments.sandbox.run import build_world, in_thread, listen
 from deployments.sandbox.world import Clock, World
+from tasks.desk import Desk
 from tasks.lots.columns import Base
 from tasks.lots.engine import Record
 from tasks.lots.records import Stamp
@@ -90,6 +92,12 @@ class Loopback(Rehearsal):
             self.world.run_due()
         self.clock.advance(max(0.0, (end - self.clock.now()).total_seconds()))
 
+    def be_told(self, at: Desk) -> None:
+        """Register the receiver with every vendor, as `pipeline setup` does; Stripe's endpoint is made by hand."""
+        told = list(register(at))
+        assert all(one.ok for one in told), told
+        self.bank.options.webhook_url = address(self.settings.need("WEBHOOK_PUBLIC_URL"), "stripe")
+
     def _deliver(self) -> None:
         """The world's own loop delivers, over HTTP."""
 
@@ -119,10 +127,11 @@ def empty(record: Record) -> None:
             session.execute(table.delete())
 
 
-def loopback_settings(home: Path, url: str, port: int, **values: Any) -> Settings:
+def loopback_settings(home: Path, url: str, port: int, hooks: int, **values: Any) -> Settings:
     """Settings for every process of one run, which also find them in the environment."""
     os.environ["PIPELINE_HOME"] = str(home)
-    given = {**QUICK, "DATABASE_URL": url, "SOURCING_RUNS_PER_DAY": 99, **values}
+    told = {"WEBHOOK_PUBLIC_URL": f"http://127.0.0.1:{hooks}"}
+    given = {**QUICK, **told, "DATABASE_URL": url, "SOURCING_RUNS_PER_DAY": 99, **values}
     return rehearsal_settings(base_url=f"http://127.0.0.1:{port}", **given)
 
 

@@ -239,7 +239,7 @@ def racing(kind: str, port: int | None = None) -> Iterator[tuple[Crew, Any]]:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="races-")))
         url = stack.enter_context(database(kind, home))
         sandbox, hooks = port or free_port(), free_port()
-        settings = loopback_settings(home, url, sandbox)
+        settings = loopback_settings(home, url, sandbox, hooks)
         record = Record(connect(settings.record_url))
         stack.callback(record.close)
         migrate(record)
@@ -260,11 +260,7 @@ def racing(kind: str, port: int | None = None) -> Iterator[tuple[Crew, Any]]:
                 at = here.enter_context(working_at(Desk(settings, record)))
                 with record.write() as session:
                     stamp.confirm(session, mode=str(settings.mode))
-                address = f"http://127.0.0.1:{hooks}/webhooks"
-                for action in ("SALE_STATUS_CHANGED", "ITEMS_STATUS_CHANGED"):
-                    at.basta.subscribe(action, f"{address}/basta")
-                at.cj.set_webhooks(f"{address}/cj")
-                stage.bank.options.webhook_url = f"{address}/stripe"
+                stage.be_told(at)
                 stage.world.webhook_mode = "doubled"
                 yield stage
 
