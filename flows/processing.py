@@ -45,18 +45,20 @@ def _cycle(sale_id: str | None) -> Any:
     cycle = Cycle()
     only = partial(partial, sale_id=sale_id)
 
+    guarding.free_claims()
     cycle.stage("close", only(closing.sales_to_read), closing.close_sale)
     cycle.stage("invoice", only(invoicing.invoices_to_send), invoicing.send_invoice)
     cycle.stage("collect", only(collecting.invoices_due), collecting.collect)
     cycle.stage("refund", only(refunding.lots_to_refund), refunding.refund_lot)
     cycle.stage("track", only(tracking.parcels_due), tracking.poll_parcels)
     cycle.stage("quota", guarding.quota_due, guarding.read_quota)
-    cycle.stage("fulfil", only(fulfilment.lots_to_order), fulfilment.order_goods)
+    # A thousand new orders must not keep those that were begun from being confirmed and paid.
+    cycle.stage("fulfil", only(fulfilment.lots_to_order), fulfilment.order_goods, share=0.5)
     cycle.stage("compare", only(fulfilment.orders_to_compare), fulfilment.compare_orders)
-    cycle.stage("confirm", only(fulfilment.orders_to_confirm), fulfilment.confirm_order)
+    cycle.stage("confirm", only(fulfilment.orders_to_confirm), fulfilment.confirm_order, share=0.7)
     cycle.stage("balance", only(guarding.balance_due), guarding.check_balance)
-    cycle.stage("pay", only(fulfilment.orders_to_pay), fulfilment.pay_order, one_at_a_time=True)
-    # What a payment answers proves nothing: the orders themselves do, read together.
+    cycle.stage("pay", only(fulfilment.orders_to_pay), fulfilment.pay_order, one_at_a_time=True, share=0.9)
+    # What a payment answers proves nothing: the orders themselves do, read together, for which some time is left.
     cycle.stage("paid", only(tracking.payments_called), tracking.poll_parcels)
 
     # What arrived meanwhile is not left for the next cycle: a run that it started was cancelled while this one ran.

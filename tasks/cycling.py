@@ -53,7 +53,8 @@ class Cycle:
 
     def __init__(self, budget_seconds: float | None = None) -> None:
         seconds = desk().settings.process_budget_seconds if budget_seconds is None else budget_seconds
-        self.ends = now() + timedelta(seconds=seconds)
+        self.began = now()
+        self.ends = self.began + timedelta(seconds=seconds)
         self.tallies: list[Tally] = []
         self.met: list[Exception] = []  # every failure of a subject, as it was
 
@@ -70,6 +71,7 @@ class Cycle:
         *,
         one_at_a_time: bool = False,
         bounded: bool = True,
+        share: float = 1.0,
     ) -> Tally:
         """Do one step for each subject that has work, as a task each; nothing it raises reaches the flow.
 
@@ -77,6 +79,7 @@ class Cycle:
 
         Args:
             bounded: whether it takes nothing when the cycle's time is spent.
+            share: the part of the cycle's time after which it takes nothing more, and leaves the rest to later stages.
         """
         tally = Tally(name)
         self.tallies.append(tally)
@@ -89,8 +92,9 @@ class Cycle:
             return tally
         absences = 0
         width = 1 if one_at_a_time else AT_ONCE
+        ends = self.began + (self.ends - self.began) * share
         for start in range(0, len(subjects), width):
-            if (bounded and self.spent) or absences >= ABSENCES:
+            if (bounded and now() >= ends) or absences >= ABSENCES:
                 tally.left = len(subjects) - start
                 break
             batch = subjects[start : start + width]

@@ -4,7 +4,7 @@ from tasks.guarding.balance import balance_due, check_balance
 from tasks.guarding.hearing import listen_for_stripe
 from tasks.guarding.login import watch_login
 from tasks.guarding.quota import quota_allows_sourcing, quota_due, read_quota
-from tasks.guarding.running import LeaseHeld, Overtaken, heartbeat, only_run, run_name, tag_run, wait
+from tasks.guarding.running import LeaseHeld, Overtaken, free_claims, heartbeat, only_run, run_name, tag_run, wait
 from tasks.guarding.sourced import look_for_daily_run, sourcing_watched
 from tasks.guarding.trouble import look_for_trouble
 
@@ -13,6 +13,7 @@ __all__ = [
     "Overtaken",
     "balance_due",
     "check_balance",
+    "free_claims",
     "heartbeat",
     "listen_for_stripe",
     "look_for_daily_run",

@@ -14,9 +14,10 @@ from prefect.runtime import flow_run
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from tasks.desk import desk
-from tasks.lots import leases
+from tasks.lots import effects, leases
 from tasks.lots.clock import now, sleep
 from tasks.lots.leases import LeaseHeld, Overtaken
+from tasks.retrying import run_logger
 
 #: Longer than any cycle; a killed run's lease ends by itself.
 HOLD = timedelta(minutes=12)
@@ -75,6 +76,13 @@ def _due() -> datetime | None:
         return None
     due: datetime = flow_run.scheduled_start_time
     return due
+
+
+def free_claims() -> None:
+    """Let go of what a killed run held; the stages look it up."""
+    with desk().record.write() as session:
+        if freed := effects.free_expired(session):
+            run_logger().warning("%s calls of a killed run are of unknown fate: they are looked up", freed)
 
 
 def heartbeat() -> None:

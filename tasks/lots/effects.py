@@ -240,6 +240,21 @@ def reopen(session: Session, key: str, request: Mapping[str, Any]) -> bool:
     return again is not None
 
 
+def free_expired(session: Session) -> int:
+    """Let go of every claim whose lease is over: whoever held it is gone. What was begun is UNKNOWN, and looked up.
+
+    A worker that lives on all the same finds that it is no longer the owner. How many claims were let go.
+    """
+    freed = session.execute(
+        update(Effect)
+        .where(Effect.owner.is_not(None), Effect.lease_until <= now(), Effect.state.not_in(SETTLED))
+        .values(state=State.UNKNOWN, owner=None, lease_until=None)
+        .returning(Effect.key)
+        .execution_options(synchronize_session=False)
+    )
+    return len(freed.all())
+
+
 def perform(record: Record, key: str, manner: Manner, *, refusal: type[Exception], quiet: timedelta) -> Outcome:
     """Make a planned effect happen once, however often and by however many this is called.
 
