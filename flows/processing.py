@@ -9,7 +9,18 @@ from prefect import flow
 from prefect.states import Cancelled
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from tasks import closing, collecting, fulfilment, guarding, invoicing, notifying, refunding, reporting, tracking
+from tasks import (
+    approving,
+    closing,
+    collecting,
+    fulfilment,
+    guarding,
+    invoicing,
+    notifying,
+    refunding,
+    reporting,
+    tracking,
+)
 from tasks.cycling import Cycle
 
 
@@ -70,6 +81,7 @@ def _cycle(sale_id: str | None) -> Any:
     guarding.look_for_trouble()
     guarding.listen_for_stripe()
     guarding.look_for_daily_run()
+    approving.ask_people()
     cycle.stage("tell", notifying.messages_due, notifying.tell, bounded=False)
     reporting.show_cycle(cycle.tallies)
     guarding.heartbeat()

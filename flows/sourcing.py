@@ -11,7 +11,7 @@ from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from tasks import guarding, listing, notifying, reporting
+from tasks import approving, guarding, listing, notifying, reporting
 from tasks import sourcing as stage
 from tasks.cycling import Cycle
 from tasks.retrying import run_logger
@@ -73,6 +73,8 @@ def sourcing(
             return seen(_source(keyword, round(max_cost * 100), max_products, publish, dry_run))
     except (guarding.LeaseHeld, guarding.Overtaken) as busy:
         return Cancelled(name="Skipped", message=str(busy))
+    except stage.AwaitingApproval as awaiting:
+        return Cancelled(name="AwaitingApproval", message=str(awaiting))
 
 
 def _source(keyword: str | None, cents: int, max_products: int, publish: bool, dry_run: bool) -> Any:
@@ -86,7 +88,12 @@ def _source(keyword: str | None, cents: int, max_products: int, publish: bool, d
         chosen, _ = _choose(word, cap, max_products)
         reporting.show_products(chosen)
         return Completed(message=f"dry run: {len(chosen)} products, nothing written", data=chosen)
-    results = [_finish(run) for run in stage.begin(keyword, cents, max_products, publish)]
+    try:
+        runs = stage.begin(keyword, cents, max_products, publish)
+    except stage.AwaitingApproval:
+        approving.ask_people()
+        raise
+    results = [_finish(run) for run in runs]
     guarding.heartbeat()
     if not results[-1].lots:
         return Failed(message=f"zero lots listed for {results[-1].keyword!r}", data=results[-1])

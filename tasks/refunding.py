@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
+from tasks import batching
 from tasks.clients import stripe as bank
 from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk, desk
@@ -34,15 +35,17 @@ REASONS = {
 
 
 def lots_to_refund(sale_id: str | None = None) -> list[int]:
-    """Lots that cannot be delivered, and refunds that are on their way."""
+    """Lots that cannot be delivered, and refunds that are on their way; a batch above the limit waits for a yes."""
     with desk().record.read() as session:
         query = (
             select(Lot)
             .where(or_(Lot.status.in_(UNDELIVERABLE), Lot.refund_status.in_(("PLANNED", "PENDING"))))
             .order_by(Lot.id)
         )
-        lots = session.scalars(query.where(Lot.basta_sale_id == sale_id) if sale_id else query)
-        return [lot.id for lot in lots]
+        lots = list(session.scalars(query))
+    # The batch is judged as a whole, also where only one sale is looked after.
+    may_go = batching.allowed(desk(), lots)
+    return [lot.id for lot in lots if lot.id in may_go and (sale_id is None or lot.basta_sale_id == sale_id)]
 
 
 @task(task_run_name="refund {lot_id}", **ACTING)

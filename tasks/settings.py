@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -124,6 +125,7 @@ class Settings(BaseSettings):
 
     daily_spend_cap_usd: Decimal | None = Field(None, ge=0, alias="DAILY_SPEND_CAP_USD")
     refund_batch_limit_usd: Decimal | None = Field(None, ge=0, alias="REFUND_BATCH_LIMIT_USD")
+    approval_hours: Annotated[float, Field(gt=0)] = Field(24.0, alias="APPROVAL_HOURS")
 
     quota_warning: int = Field(200, ge=0, alias="QUOTA_WARNING")
     quota_critical: int = Field(100, ge=0, alias="QUOTA_CRITICAL")
@@ -266,6 +268,21 @@ class Settings(BaseSettings):
     def max_cost_cents(self) -> int:
         """The landed cost above which a person is asked."""
         return int(self.max_cost_usd * 100)
+
+    @property
+    def daily_cap_cents(self) -> int | None:
+        """What one UTC day may spend at CJ without a person; None for no cap."""
+        return None if self.daily_spend_cap_usd is None else int(self.daily_spend_cap_usd * 100)
+
+    @property
+    def refund_limit_cents(self) -> int | None:
+        """What one cycle may refund without a person; None for no limit."""
+        return None if self.refund_batch_limit_usd is None else int(self.refund_batch_limit_usd * 100)
+
+    @property
+    def approval_lasts(self) -> timedelta:
+        """How long a question waits for its answer, and how long the answer stands."""
+        return timedelta(hours=self.approval_hours)
 
     @property
     def test_orders(self) -> bool:

@@ -16,6 +16,8 @@ from deployments.waking import AUTOMATION, DEPLOYMENT, EVENT, PAUSE_SECONDS, RES
 ZOMBIE_AFTER = timedelta(seconds=90)
 #: Less than the receiver's own pause, so that its second event is heard; several receivers count as one.
 WAKE_ONCE_IN = timedelta(seconds=PAUSE_SECONDS - 5)
+#: A suspended question has no process, and its last heartbeat may be told after it was suspended: it is not dead.
+NOT_A_QUESTION = ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": "!approving"})
 
 
 def declared(server: Server) -> list[Automation]:
@@ -52,6 +54,7 @@ def zombies() -> Automation:
             after={"prefect.flow-run.heartbeat"},
             expect={"prefect.flow-run.*"},
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=NOT_A_QUESTION,
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,

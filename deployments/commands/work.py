@@ -11,9 +11,11 @@ import typer
 from rich.console import Console
 from sqlalchemy import select
 
+from deployments.commands.approvals import terminal
 from deployments.commands.options import Json, Keyword, MaxCost, MaxProducts, MaybeSaleId, PollInterval, Publish, SaleId
 from deployments.commands.progress import show_reconciled, sourcing_shown
 from deployments.commands.watching import sale_shown
+from tasks.desk import Desk
 from tasks.lots.engine import Record
 from tasks.lots.models import Lot
 from tasks.settings import Settings
@@ -56,7 +58,7 @@ def publish(sale_id: SaleId) -> int:
     """Publish a sale that was sourced without --publish."""
     settings = _ready()
     from tasks import listing
-    from tasks.desk import Desk, prepare, working_at
+    from tasks.desk import prepare, working_at
     from tasks.listing.publishing import NotPublished
     from tasks.listing.publishing import publish as publish_now
 
@@ -165,17 +167,36 @@ def _check(max_products: int) -> None:
 def _may_begin(keyword: str, max_cost: float, max_products: int, publish: bool) -> None:
     """Decide before Prefect starts, and before any call: the day's runs, and whether a person must say yes."""
     settings = _ready()
-    from tasks.desk import Desk, prepare, working_at
+    from tasks.desk import prepare, working_at
     from tasks.sourcing.runs import AwaitingApproval, Refused, begin
 
-    with working_at(Desk(settings, prepare(settings))):
-        try:
-            begin(keyword, round(max_cost * 100), max_products, publish)
-        except Refused as error:
-            raise typer.BadParameter(str(error)) from error
-        except AwaitingApproval as error:
-            sys.stderr.write(f"Awaiting approval: {error}\n")
-            raise typer.Exit(1) from error
+    with working_at(Desk(settings, prepare(settings))) as desk:
+        for again in (True, False):
+            try:
+                begin(keyword, round(max_cost * 100), max_products, publish)
+                return
+            except Refused as error:
+                raise typer.BadParameter(str(error)) from error
+            except AwaitingApproval as error:
+                if again and _asked_here(desk, error.approval_id):
+                    continue
+                sys.stderr.write(f"Awaiting approval: {error}\n")
+                raise typer.Exit(1) from error
+
+
+def _asked_here(desk: Desk, approval_id: int) -> bool:
+    """Ask whoever sits at this terminal; where nobody does, the question goes out as a form and an alert."""
+    from tasks import approving, notifying
+
+    if not sys.stdin.isatty():
+        with notifying.operator_told():
+            approving.ask_people()
+        return False
+    given = approving.question(approval_id)
+    typer.echo(given.reason)
+    yes = typer.confirm(given.question)
+    approving.decide(desk, approval_id, yes, terminal())
+    return True
 
 
 def _ready() -> Settings:

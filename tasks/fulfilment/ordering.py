@@ -13,7 +13,9 @@ from tasks.clients import cj as vendor
 from tasks.clients.service import ServiceRefused, ServiceUnavailable
 from tasks.desk import Desk
 from tasks.fulfilment import address as addresses
+from tasks.fulfilment import capping
 from tasks.fulfilment.address import Address
+from tasks.fulfilment.capping import CAP
 from tasks.fulfilment.checking import Quote, Verdict, payment_trouble, quote
 from tasks.lots import effects, incidents, outbox, spending
 from tasks.lots.clock import now
@@ -27,7 +29,7 @@ from tasks.rules.money import dollars
 from tasks.rules.pricing import rose_too_much
 from tasks.settling import book_order
 
-NO_ADDRESS, REFUSED, CAP = "no address", "refused by CJ", "daily cap"
+NO_ADDRESS, REFUSED = "no address", "refused by CJ"
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=10), timedelta(hours=6)
 #: A payment that shows no effect is tried twice at most; then a person decides.
 MOST_PAYS = 2
@@ -284,18 +286,17 @@ def _plan_pay(desk: Desk, lot_id: int) -> bool:
         lot = lock(session, lot_id)
         invoice = session.get_one(Invoice, lot.invoice_id)
         known = effects.state_of(session, f"cj-pay:{lot_id}")
-        if lot.status is not LotStatus.CJ_ORDERED or lot.hold_reason or lot.refund_status:
-            return lot.status is LotStatus.CJ_ORDERED and lot.hold_reason == CAP and known is not None
+        if lot.status is not LotStatus.CJ_ORDERED or lot.hold_reason not in (None, CAP) or lot.refund_status:
+            return False
         if invoice.status != "PAID" or not invoice.paid_cents or lot.cj_amount_cents is None:
             return False
         if known is None:
-            cap = desk.settings.daily_spend_cap_usd
-            if not spending.reserve(session, lot.cj_amount_cents, None if cap is None else int(cap * 100)):
-                midnight = (now() + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-                hold(session, lot_id, CAP, "the day's spend has reached DAILY_SPEND_CAP_USD", until=midnight)
+            if not spending.reserve(session, lot.cj_amount_cents, capping.cap_cents(session, desk)):
+                capping.wait(session, desk, lot)
                 return False
             request = {"order_id": lot.cj_order_id, "amount_cents": lot.cj_amount_cents}
             effects.plan(session, f"cj-pay:{lot_id}", request, lot_id=lot_id)
+        release(session, lot_id, CAP)
     return True
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from tasks.cycling import Several
 from tasks.desk import desk
 from tasks.fulfilment import ordering
+from tasks.fulfilment.capping import CAP
 from tasks.lots import pauses
 from tasks.lots.clock import now
 from tasks.lots.models import Lot
@@ -17,7 +18,7 @@ from tasks.retrying import ACTING, READING, task
 
 BATCH = 100
 #: Holds that end by themselves or by the world: looked at again each cycle, or when their time has come.
-LOOKED_AT_AGAIN = (ordering.NO_ADDRESS, ordering.REFUSED, ordering.CAP)
+LOOKED_AT_AGAIN = (ordering.NO_ADDRESS, ordering.REFUSED, CAP)
 
 
 def _lots(session: Session, status: LotStatus, sale_id: str | None) -> list[Lot]:

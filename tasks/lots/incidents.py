@@ -67,6 +67,12 @@ def over(session: Session, key: str) -> bool:
     return True
 
 
+def end_quietly(session: Session, key: str) -> None:
+    """Close an incident without a message, where whoever ended it knows."""
+    for incident in session.scalars(select(Incident).where(Incident.key == key, Incident.closed_at.is_(None))):
+        incident.closed_at = now()
+
+
 def settle(session: Session, prefix: str, still: Sequence[Trouble]) -> None:
     """Report every trouble of a kind, and close those open ones that are not among them."""
     for trouble in still:

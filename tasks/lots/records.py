@@ -129,18 +129,26 @@ class OutboxMessage(Base):
 
 
 class Approval(Base):
-    """A question to a person, and the answer."""
+    """A question to a person, and the answer; `tasks.lots.approvals` tells how long either stands."""
 
     __tablename__ = "approvals"
 
     id: Mapped[Id]
-    key: Mapped[Text] = mapped_column(unique=True)
+    key: Mapped[Text] = mapped_column(unique=True)  # "<subject>:<n>", as a subject may be asked about again
+    subject: Mapped[Text] = mapped_column(index=True)  # "cost:usb hub:8000", "spend:2026-03-02", "refunds"
+    kind: Mapped[Text]  # cost, spend, refunds
     question: Mapped[Text]
-    amount_cents: Mapped[Money]
-    state: Mapped[Text] = mapped_column(default="ASKED")  # ASKED, YES, NO
+    reason: Mapped[Text]
+    facts: Mapped[dict[str, Any]]  # what the work needs that a yes lets begin
+    amount_cents: Mapped[Money]  # the most that may be granted
+    granted_cents: Mapped[MaybeMoney]
+    state: Mapped[Text] = mapped_column(index=True, default="ASKED")  # ASKED, YES, NO, USED
     asked_at: Mapped[datetime]
+    expires_at: Mapped[datetime]  # when the question, or the answer, stands no more
     answered_at: Mapped[datetime | None]
     answered_by: Mapped[Text | None]
+    used_at: Mapped[datetime | None]
+    run_id: Mapped[Text | None]  # the Prefect run that shows the form
 
 
 class Pause(Base):

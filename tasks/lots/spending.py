@@ -22,6 +22,17 @@ def reserve(session: Session, cents: int, cap_cents: int | None) -> bool:
     return taken.first() is not None
 
 
+def subject() -> str:
+    """What a question about today's spend is about."""
+    return f"spend:{now().date().isoformat()}"
+
+
+def reserved(session: Session) -> int:
+    """What today has spent or promised, in cents."""
+    row = session.get(DailySpend, now().date().isoformat())
+    return row.reserved_cents if row else 0
+
+
 def give_back(session: Session, cents: int) -> None:
     """An order that will not be paid frees what was reserved for it."""
     day = now().date().isoformat()

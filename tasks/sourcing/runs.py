@@ -11,8 +11,10 @@ from tasks.desk import desk
 from tasks.lots import approvals, keywords
 from tasks.lots.clock import now
 from tasks.lots.models import SourcingRun
+from tasks.lots.records import Approval
 from tasks.rules.money import dollars
 from tasks.rules.selection import KeywordEntry, next_keyword
+from tasks.settings import Settings
 
 
 class Refused(ValueError):
@@ -20,7 +22,14 @@ class Refused(ValueError):
 
 
 class AwaitingApproval(Exception):
-    """A person must say yes first; the message says to what."""
+    """A person must say yes first; the message says to what, and `approval_id` is the question."""
+
+    def __init__(self, approval_id: int, message: str) -> None:
+        self.approval_id = approval_id
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[AwaitingApproval], tuple[int, str]]:
+        return AwaitingApproval, (self.approval_id, str(self))
 
 
 @dataclass(frozen=True)
@@ -40,8 +49,8 @@ def begin(keyword: str | None, max_cost_cents: int, max_products: int, publish: 
     A call whose parameters equal the unfinished run's is that run's resume, and begins no other.
 
     Raises:
-        Refused: no keyword is left, too many products, or the day's runs are used up.
-        AwaitingApproval: the cost allowed is above what may be spent without a person.
+        Refused: no keyword is left, too many products, the day's runs are used up, or a person said no.
+        AwaitingApproval: the cost allowed is above what may be spent without a person; it was asked for.
     """
     at = desk()
     settings = at.settings
@@ -55,23 +64,28 @@ def begin(keyword: str | None, max_cost_cents: int, max_products: int, publish: 
         unfinished = session.scalars(
             select(SourcingRun).where(SourcingRun.state == "OPEN").order_by(SourcingRun.id)
         ).all()
-        same = [
-            run
+        subject = f"cost:{word}:{cap}"
+        caps = {cap} | approvals.granted_sums(session, subject)
+        if any(
+            (run.keyword, run.max_products, run.publish) == (word, products, publish) and run.max_cost_cents in caps
             for run in unfinished
-            if (run.keyword, run.max_cost_cents, run.max_products, run.publish) == (word, cap, products, publish)
-        ]
-        if same:
+        ):
             return [_run(run) for run in unfinished]
-        if cap > settings.max_cost_cents and not _approved(session, word, cap):
-            _need_approval(session, word, cap, settings.max_cost_cents)
-        elif _runs_today(session) >= settings.sourcing_runs_per_day:
+        if _runs_today(session) >= settings.sourcing_runs_per_day:
             raise Refused(
                 f"Today's {settings.sourcing_runs_per_day} sourcing runs are used up: the next may begin at 00:00 UTC."
             )
-        else:
+        question = None
+        if cap > settings.max_cost_cents:
+            question = _ask(session, subject, settings, SourcingRun(
+                keyword=word, max_cost_cents=cap, max_products=products, publish=publish
+            ))  # fmt: skip
+            if question.state == "NO":
+                raise Refused(f"{question.answered_by} said no to {dollars(cap)} a product for {word!r}.")
+        if question is None or approvals.use(session, question.id):
             row = SourcingRun(
                 keyword=word,
-                max_cost_cents=cap,
+                max_cost_cents=cap if question is None else min(cap, question.granted_cents or 0),
                 max_products=products,
                 publish=publish,
                 state="OPEN",
@@ -81,7 +95,8 @@ def begin(keyword: str | None, max_cost_cents: int, max_products: int, publish: 
             session.flush()
             return [_run(run) for run in (*unfinished, row)]
     raise AwaitingApproval(
-        f"{dollars(cap)} a product is above {dollars(settings.max_cost_cents)}: a person must approve it first."
+        question.id,
+        f"{dollars(cap)} a product is above {dollars(settings.max_cost_cents)}: a person must approve it first.",
     )
 
 
@@ -100,14 +115,25 @@ def _word_and_cap(session: Session, keyword: str | None, max_cost_cents: int) ->
     return word, max_cost_cents if own_cap is None else min(own_cap, max_cost_cents)
 
 
-def _need_approval(session: Session, word: str, cap: int, limit: int) -> None:
+def _ask(session: Session, subject: str, settings: Settings, wanted: SourcingRun) -> Approval:
     """Ask once; the question stays when the transaction ends, and nothing else is done."""
-    question = f"Source {word!r} up to {dollars(cap)} a product, above the {dollars(limit)} allowed?"
-    approvals.ask(session, f"cost:{word}:{cap}", question, cap)
-
-
-def _approved(session: Session, word: str, cap: int) -> bool:
-    return approvals.state_of(session, f"cost:{word}:{cap}") == "YES"
+    cap, limit = dollars(wanted.max_cost_cents), dollars(settings.max_cost_cents)
+    return approvals.ask(
+        session,
+        subject,
+        kind="cost",
+        question=f"Source {wanted.keyword!r} up to {cap} a product, above the {limit} allowed?",
+        reason=f"MAX_COST_USD is {limit}; up to {wanted.max_products} products may be listed, and each is bought "
+        "only after its buyer has paid.",
+        amount_cents=wanted.max_cost_cents,
+        facts={
+            "keyword": wanted.keyword,
+            "max_cost": wanted.max_cost_cents / 100,
+            "max_products": wanted.max_products,
+            "publish": wanted.publish,
+        },
+        lasts=settings.approval_lasts,
+    )
 
 
 def _word(session: Session, keyword: str | None) -> tuple[str, int | None]:

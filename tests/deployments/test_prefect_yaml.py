@@ -33,6 +33,7 @@ def test_the_deployments_are_those_that_were_promised() -> None:
         "end-to-end/manual",
         "reporting/weekly",
         "reconciling/nightly",
+        "approving/form",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -86,16 +87,42 @@ def test_a_cost_above_the_limit_asks_once_and_does_nothing(sqlite_record: Record
         assert session.scalars(select(SourcingRun)).all() == []
 
 
-def test_a_yes_lets_it_begin_and_a_no_does_not(sqlite_record: Record) -> None:
-    for cents, yes in ((5_100, True), (5_200, False)):
-        with pytest.raises(runs.AwaitingApproval):
-            begin(cents=cents)
-        with sqlite_record.write() as session:
-            (question,) = approvals.open_ones(session)
-            assert approvals.answer(session, question.id, yes, "the operator")
-    assert begin(cents=5_100)
+def answered(record: Record, yes: bool, granted_cents: int | None = None) -> None:
+    with record.write() as session:
+        (question,) = approvals.open_ones(session)
+        assert approvals.answer(
+            session, question.id, yes, "the operator", lasts=timedelta(hours=24), granted_cents=granted_cents
+        )
+
+
+def test_a_yes_lets_it_begin_once_and_the_next_one_is_asked_for_again(sqlite_record: Record) -> None:
+    with pytest.raises(runs.AwaitingApproval):
+        begin(cents=8_000)
+    answered(sqlite_record, yes=True)
+    (first,) = begin(cents=8_000)
+    (again,) = begin(cents=8_000)
+    assert first == again, "the same call is the run's resume, and needs no second yes"
+    runs.finish(first.id)
+    with pytest.raises(runs.AwaitingApproval):
+        begin(cents=8_000)
+
+
+def test_a_yes_for_less_bounds_the_run_and_its_resume(sqlite_record: Record) -> None:
+    with pytest.raises(runs.AwaitingApproval):
+        begin(cents=8_000)
+    answered(sqlite_record, yes=True, granted_cents=6_000)
+    assert [run.max_cost_cents for run in begin(cents=8_000)] == [6_000]
+    assert [run.max_cost_cents for run in begin(cents=8_000)] == [6_000]
+
+
+def test_a_no_ends_it(sqlite_record: Record) -> None:
     with pytest.raises(runs.AwaitingApproval):
         begin(cents=5_200)
+    answered(sqlite_record, yes=False)
+    with pytest.raises(runs.Refused, match=r"the operator said no to \$52\.00"):
+        begin(cents=5_200)
+    with sqlite_record.read() as session:
+        assert session.scalars(select(SourcingRun)).all() == []
 
 
 def test_the_rotation_takes_the_words_own_cap_and_marks_it_when_the_search_starts(sqlite_record: Record) -> None:
