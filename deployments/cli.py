@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from deployments.commands import approvals, automations, checking, keeping, keywords, report, services, state, work
+from deployments.commands import approvals, automations, checking, keeping, keywords, lots, report, services, state, work
 from tasks.lots.stamp import StampMismatch
 from tasks.settings import SettingsError
 
@@ -27,6 +27,7 @@ keeping.add_to(app)
 report.add_to(app)
 checking.add_to(app)
 app.add_typer(keywords.app, name="keywords")
+app.add_typer(lots.app, name="lot")
 app.add_typer(automations.app, name="automations")
 app.add_typer(approvals.app, name="approvals")
 

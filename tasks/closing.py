@@ -117,6 +117,8 @@ def _apply(session: Session, lot: Lot, item: vendor.Item | None, sale: vendor.Sa
         return
     if item is None:
         unlisted = "withdrawn at Basta" if sale is not None else "its sale is gone at Basta"
+        if effects.state_of(session, f"unlist:{lot.id}") is not None:  # by us, and nobody saw the end of it
+            effects.adopt(session, f"unlist:{lot.id}", Answer(lot.basta_item_id, {}), {}, lot_id=lot.id)
         move(session, lot.id, LotStatus.CANCELLED, why=unlisted)
         return
     lot.closes_at = item.closing_end or lot.closes_at

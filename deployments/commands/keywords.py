@@ -1,4 +1,4 @@
-"""The keyword rotation: list, add, remove."""
+"""The keyword rotation: list, add, remove, enable, disable."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deployments.commands.options import Json, Keyword, MaxCost
+from deployments.commands.options import DryRun, Json, Keyword, MaxCost
 from tasks.desk import prepare
 from tasks.lots import keywords
 from tasks.rules.money import dollars
 from tasks.settings import Settings
 
+KeywordId = Annotated[int, typer.Option("--id", help="The word's id.")]
 app = typer.Typer(help="The keyword rotation.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -67,10 +68,40 @@ def add(
 
 
 @app.command()
-def remove(keyword_id: Annotated[int, typer.Option("--id", help="The word's id.")]) -> None:
+def remove(keyword_id: KeywordId) -> None:
     """Take a word out of the rotation."""
     with prepare(Settings.load()).write() as session:
         word = keywords.remove(session, keyword_id)
     if word is None:
         raise typer.BadParameter(f"no keyword has the id {keyword_id}.", param_hint="--id")
     typer.echo(f"{word!r} is out of the rotation.")
+
+
+@app.command()
+def enable(keyword_id: KeywordId, dry_run: DryRun = False) -> None:
+    """Let a word take its turns again."""
+    _switch(keyword_id, on=True, dry_run=dry_run)
+
+
+@app.command()
+def disable(keyword_id: KeywordId, dry_run: DryRun = False) -> None:
+    """Let a word rest; it keeps its place, and when it was last sourced."""
+    _switch(keyword_id, on=False, dry_run=dry_run)
+
+
+def _switch(keyword_id: int, *, on: bool, dry_run: bool) -> None:
+    record = prepare(Settings.load())
+    with record.read() as session:
+        row = next((one for one in keywords.every(session) if one.id == keyword_id), None)
+    if row is None:
+        raise typer.BadParameter(f"no keyword has the id {keyword_id}.", param_hint="--id")
+    word = "takes its turns" if on else "rests"
+    if row.active is on:
+        typer.echo(f"Nothing changes: {row.keyword!r} {word} already.")
+        return
+    if dry_run:
+        typer.echo(f"Dry run: {row.keyword!r} {word} from now on. No call is made, and nothing was changed.")
+        return
+    with record.write() as session:
+        keywords.switch(session, keyword_id, on=on)
+    typer.echo(f"{row.keyword!r} {word} from now on.")

@@ -46,4 +46,5 @@ MaybeSaleId = Annotated[
     str | None, typer.Option("--sale-id", help="Basta's id of one sale.", parser=word, metavar="ID")
 ]
 PollInterval = Annotated[int, typer.Option("--poll-interval", help="Seconds between polls.", min=1, max=3600)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]

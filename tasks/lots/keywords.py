@@ -42,3 +42,8 @@ def every(session: Session) -> list[Keyword]:
 def sourced(session: Session, keyword: str) -> None:
     """Its search starts now."""
     session.execute(update(Keyword).where(Keyword.keyword == keyword).values(last_sourced_at=now()))
+
+
+def switch(session: Session, keyword_id: int, *, on: bool) -> None:
+    """Let a word take its turns in the rotation, or rest."""
+    session.get_one(Keyword, keyword_id).active = on
