@@ -8,7 +8,18 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from deployments.commands import approvals, automations, checking, keeping, keywords, lots, report, services, state, work
+from deployments.commands import (
+    approvals,
+    automations,
+    checking,
+    keeping,
+    keywords,
+    lots,
+    report,
+    services,
+    state,
+    work,
+)
 from tasks.lots.stamp import StampMismatch
 from tasks.settings import SettingsError
 

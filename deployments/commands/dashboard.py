@@ -188,7 +188,8 @@ def show(console: Console, page: dict[str, Any]) -> None:
         if incident["command"]:
             console.print(f"    type: {incident['command']}", highlight=False)
     for question in page["approvals"]:
-        console.print(f"[yellow]Waiting for a yes or no:[/] {question['question']}")
+        console.print(f"[yellow]Waiting for a yes or no:[/] {question['question']}", highlight=False)
+        console.print(f"    type: pipeline approvals answer {question['id']} --yes, or --no", highlight=False)
     _show_money(console, page["money"])
     _show_quota(console, page["quota"])
 

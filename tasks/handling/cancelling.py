@@ -1,7 +1,7 @@
 """Cancelling a lot: what it means for each of the fourteen statuses, and doing it once.
 
-The table is the operator's; the runbook shows it. Killed midway, the same command, or the next cycle, goes on from
-where it stopped: an unlisting and a deletion are effects, and a planned refund is the refund stage's work.
+The table is the operator's; the runbook shows it. Killed midway, the same command goes on from where it stopped: an
+unlisting and a deletion are effects. A refund that is planned is the next cycle's work too.
 """
 
 from __future__ import annotations

@@ -10,8 +10,10 @@ import pytest
 from deployments.sandbox.faults import Fault
 from deployments.sandbox.wire import Reply
 from tasks import handling
+from tasks.fulfilment import ordering
 from tasks.handling import CANCELLING, Refused
 from tasks.lots.ledger import Kind, total
+from tasks.lots.moving import hold
 from tasks.lots.states import LotStatus
 from tests.simulation.crash import Killed
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
@@ -52,7 +54,9 @@ def published(stage: Rehearsal) -> int:
 
 def invoiced(stage: Rehearsal) -> int:
     stage.person("ada", "ignores")
-    return stage.sell("ada")[0]
+    (lot,) = stage.sell("ada")
+    stage.cycle()
+    return lot
 
 
 def paid(stage: Rehearsal) -> int:
@@ -60,6 +64,14 @@ def paid(stage: Rehearsal) -> int:
     stage.person("ada", address=None)
     (lot,) = stage.sell("ada")
     stage.cycle()
+    return lot
+
+
+def unconfirmed(stage: Rehearsal) -> int:
+    """Paid, with an order at CJ that nobody confirmed yet."""
+    lot = paid(stage)
+    handling.set_address(stage.desk, handling.plan_address(stage.desk, lot), handling.address_of(WHERE))
+    assert ordering.order_goods(stage.desk, lot) == "done"
     return lot
 
 
@@ -88,8 +100,9 @@ Way = Callable[[Rehearsal], int]
 CANCELLABLE = [
     pytest.param(listed, LotStatus.LISTED, id="LISTED"),
     pytest.param(published, LotStatus.PUBLISHED, id="PUBLISHED"),
-    pytest.param(invoiced, LotStatus.AUCTION_CLOSED, id="AUCTION_CLOSED, not invoiced"),
+    pytest.param(invoiced, LotStatus.AUCTION_CLOSED, id="AUCTION_CLOSED"),
     pytest.param(paid, LotStatus.PAID, id="PAID"),
+    pytest.param(unconfirmed, LotStatus.PAID, id="PAID, with an unconfirmed order"),
     pytest.param(out_of_stock, LotStatus.CJ_OUT_OF_STOCK, id="CJ_OUT_OF_STOCK"),
 ]
 
@@ -104,10 +117,6 @@ def test_a_cancellation_makes_the_calls_it_announced_and_no_other_and_twice_chan
     stage: Rehearsal, way: Way, status: LotStatus
 ) -> None:
     lot = way(stage)
-    if way is invoiced:
-        stage.clock.at = stage.clock.at  # closed at Basta; our record learns of it by the next cycle
-        stage.cycle()
-        status = LotStatus.AUCTION_CLOSED
     assert stage.status(lot) is status
     shown = announced(stage, lot)
     since = len(stage.world.calls)
@@ -119,7 +128,7 @@ def test_a_cancellation_makes_the_calls_it_announced_and_no_other_and_twice_chan
         cancel(stage, lot)
     assert stage.world.calls[after:] == []
     stage.cycles(3)
-    assert refunds(stage) == ([share(stage, lot)] if way in (paid, out_of_stock) else [])
+    assert refunds(stage) == ([share(stage, lot)] if way in (paid, unconfirmed, out_of_stock) else [])
     assert stage.unsettled() == []
 
 
@@ -213,12 +222,15 @@ def test_a_retry_lets_a_confirmed_order_be_paid_after_all(stage: Rehearsal) -> N
     assert stage.status(lot) is LotStatus.CJ_PAID
 
 
-def test_an_unconfirmed_order_is_deleted_before_the_buyer_gets_the_money_back(stage: Rehearsal) -> None:
-    stage.world.faults.plan(Fault("cj", "PATCH /shopping/order/confirmOrder", "500_before", times=9))
+def test_an_order_that_may_be_confirmed_is_left_alone_until_that_is_known(stage: Rehearsal) -> None:
+    stage.world.faults.plan(Fault("cj", "PATCH /shopping/order/confirmOrder", "timeout_after"))
     lot = bought(stage)
-    if stage.effect(f"cj-confirm:{lot}").attempts:  # of unknown fate: nothing is decided by a guess
-        with pytest.raises(Refused, match="may exist"):
-            cancel(stage, lot)
+    assert stage.status(lot) is LotStatus.PAID
+    with pytest.raises(Refused, match=f"a CJ order may exist, as cj-confirm:{lot} is not decided"):
+        cancel(stage, lot)
+    stage.advance(DAY)
+    stage.cycles(3)
+    assert stage.status(lot) is not LotStatus.CANCELLED
     assert refunds(stage) == []
 
 
@@ -248,8 +260,7 @@ def test_killed_at_any_call_and_run_again_nothing_happens_twice(stage: Rehearsal
         if seen == point + 1:
             raise Killed
 
-    half, after = divmod(point, 2)
-    point = half
+    point, after = divmod(point, 2)
     line = "after" if after else "before"
     setattr(stage.exchange, line, knife)
     try:
@@ -263,9 +274,9 @@ def test_killed_at_any_call_and_run_again_nothing_happens_twice(stage: Rehearsal
         cancel(stage, lot)
     stage.cycles(4)
     assert stage.status(lot) is LotStatus.CANCELLED
-    assert refunds(stage) == ([share(stage, lot)] if way is paid else [])
+    assert refunds(stage) == ([share(stage, lot)] if way in (paid, unconfirmed) else [])
     assert [one for one in writes(stage) if one == ("basta", "removeItemFromSale")] in (
-        [[]] if way is paid else [[("basta", "removeItemFromSale")]]
+        [[]] if way in (paid, unconfirmed) else [[("basta", "removeItemFromSale")]]
     )
     assert stage.unsettled() == []
 
@@ -329,15 +340,25 @@ def test_an_address_that_is_none_is_refused_and_not_quoted(part: str, value: str
 def test_a_retry_ends_a_backoff_and_the_next_cycle_tries_now(stage: Rehearsal) -> None:
     stage.person("ada")
     (lot,) = stage.sell("ada")
-    stage.world.faults.plan(Fault("cj", "POST /shopping/order/createOrderV2", "refused", times=1))
+    no = Reply.of({"code": 1603000, "result": False, "message": "order create fail", "data": None, "requestId": "r"})
+    stage.exchange.scripted.append(("cj POST /shopping/order/createOrderV2", no))
     stage.cycle()
-    if stage.lot(lot).hold_reason != "refused by CJ":
-        pytest.skip("the sandbox knows no such fault")
-    said = handling.retry(stage.desk, handling.plan_retry(stage.desk, lot))
-    assert said == "its wait for 'refused by CJ' ends; the next cycle tries now"
+    assert stage.lot(lot).hold_reason == "refused by CJ"
     stage.advance(130)
     stage.cycle()
+    assert stage.status(lot) is LotStatus.PAID, "it waits"
+    said = handling.retry(stage.desk, handling.plan_retry(stage.desk, lot))
+    assert said == "its wait for 'refused by CJ' ends; the next cycle tries now"
+    stage.cycle()
     assert stage.status(lot) is LotStatus.CJ_PAID
+
+
+@pytest.mark.parametrize(("hold_reason", "why"), [("dispute", "the bank decides it"), ("refund batch", "answer the")])
+def test_what_no_retry_can_end_is_said(stage: Rehearsal, hold_reason: str, why: str) -> None:
+    lot = paid(stage)
+    with stage.record.write() as session:
+        hold(session, lot, hold_reason, "as it is")
+    assert why in (handling.plan_retry(stage.desk, lot).refused or "")
 
 
 def test_a_lots_story_tells_what_happened_why_it_waits_and_what_comes_next(stage: Rehearsal) -> None:
