@@ -181,7 +181,7 @@ def show(console: Console, page: dict[str, Any]) -> None:
         table.add_row(*[str(counts[status]) for status in LotStatus if counts.get(status)])
         console.print(table)
     if not counts.get("LISTED") and not counts.get("PUBLISHED"):
-        console.print("[yellow]The storefront is empty: source more products.[/]")
+        console.print("[yellow]Storefront empty: source more products.[/]")
     _show_lots(console, page)
     for incident in page["incidents"]:
         console.print(f"[red]{incident['severity']}[/] {incident['title']}: {incident['text']}", highlight=False)

@@ -14,7 +14,9 @@ from deployments.commands import dashboard, schedule
 from deployments.commands.progress import expected_calls, time_left
 from tasks.lots import leases
 from tasks.lots.engine import Record
+from tasks.lots.states import LotStatus
 from tasks.settings import Settings
+from tests.builders import make_lot
 from tests.conftest import HeldClock
 
 SERVER = "http://127.0.0.1:4200/api"
@@ -93,3 +95,10 @@ def test_the_time_left_is_the_calls_left_at_cjs_pace() -> None:
     assert time_left(11, 12, 1.2) == "about 1 s left"
     assert time_left(11, 12, 0.3) == "a moment left"
     assert time_left(12, 12, 1.2) == "nearly done"
+
+
+def test_an_empty_storefront_is_named(sqlite_record: Record) -> None:
+    assert "storefront empty" in page(sqlite_record).lower()
+    with sqlite_record.write() as session:
+        make_lot(session, LotStatus.PUBLISHED)
+    assert "storefront empty" not in page(sqlite_record).lower()

@@ -1,0 +1,103 @@
+"""Every command of the runbook is typed, in the order of the book, against the sandbox and a Prefect server."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from deployments.cli import main
+from deployments.sandbox.people import Address, Person
+from deployments.sandbox.world import World
+from tasks.desk import desk
+from tasks.lots.models import Lot
+from tasks.lots.records import Keyword
+from tests.runbook.test_rows import BOOK, typed
+
+#: These run until they are ended: they are started, and seen to listen.
+ENDLESS = {"pipeline webhooks --port 8090": ("webhooks", "--port"), "pipeline sandbox": ("sandbox", "--port")}
+#: The demo is run whole by `.ci/run`; the others are Prefect's own, or one needs a worker (see tests/browser).
+ELSEWHERE = {"pipeline demo"}
+#: A doctor without a worker finds one missing; nobody is there to say yes to a restore.
+MAY_SAY = {"pipeline doctor": {0, 1}, "pipeline doctor --json": {0, 1}, "pipeline restore --from FILE": {1, 2}}
+FAST = {"SOURCING_RUNS_PER_DAY": "20", "MAX_COST_USD": "100"}
+
+
+def in_order() -> list[str]:
+    """The book's commands as they come, each once; pauses are ended where they were begun."""
+    known = {one for one in typed() if one.startswith("pipeline ") and one not in ELSEWHERE}
+    return sorted(known, key=lambda one: BOOK.index(one))
+
+
+def type_it(words: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    return int(ended.value.code or 0)
+
+
+def listens(command: tuple[str, ...], home: Path) -> bool:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [sys.executable, "-m", "deployments.cli", *command, str(port)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(words, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as it:
+        try:
+            ends = time.monotonic() + 60
+            while time.monotonic() < ends and it.poll() is None:
+                with socket.socket() as knock:
+                    if knock.connect_ex(("127.0.0.1", port)) == 0:
+                        return True
+                time.sleep(0.1)
+            return False
+        finally:
+            it.terminate()
+
+
+@pytest.mark.timeout(280)
+def test_every_command_of_the_book_does_what_it_says(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from prefect.settings import PREFECT_API_URL
+
+    monkeypatch.setenv("PREFECT_API_URL", str(PREFECT_API_URL.value()))
+    for name, value in FAST.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "prefect.yaml").write_text((Path(__file__).parents[2] / "prefect.yaml").read_text())
+    where = Address("Ada Demo", "1 Orchard Row", "Dover", "DE", "19901")
+    world.people.add(Person("ada", "Ada Demo", "ada@demo.invalid", "good", where))
+    house: Any = world.vendors["basta"]
+    house.house.plan_lot(winner="ada", hammer="above_reserve", item_number=1)
+    assert type_it(["source", "--keyword", "phone stand", "--max-cost", "45", "--max-products", "2", "--publish"]) == 0
+    assert type_it(["keywords", "add", "--keyword", "desk lamp"]) == 0
+    assert type_it(["backup", "--to", str(tmp_path / "copy.sqlite")]) == 0
+    with desk().record.read() as session:
+        lot = session.scalars(select(Lot).order_by(Lot.id)).first()
+        assert lot is not None
+        names = {
+            "SALE_ID": str(lot.basta_sale_id),
+            "LOT_ID": str(lot.id),
+            "ID": str(lot.id),
+            "KEYWORD_ID": str(session.scalars(select(Keyword.id)).first()),
+            "FILE": str(tmp_path / "copy.sqlite"),
+        }
+    surprises = []
+    for line in in_order():
+        if line in ENDLESS:
+            assert listens(ENDLESS[line], tmp_path), line
+            continue
+        words = [names.get(word, word) for word in shlex.split(line)[1:]]
+        came = type_it(words)
+        if came not in MAY_SAY.get(line, {0}):
+            surprises.append(f"{line}: exit status {came}: {capsys.readouterr().err[-300:]}")
+        if re.match("pipeline pause", line):
+            type_it(["resume", "all"])
+    assert surprises == []

@@ -1,0 +1,211 @@
+"""What the operator was promised: every row of the original runbook, what of it must stand in ours, and its test.
+
+A row is (what it was, words that stand in one line of ours, the test that shows it).
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: E501 - a row is a line
+
+Row = tuple[str, str, str]
+
+STAGES = "tests/stages"
+PAGE = "tests/deployments/test_status_page.py"
+CLI = "tests/deployments/test_cli.py"
+
+CHECKLIST: list[Row] = [
+    (
+        "Check pipeline dashboard",
+        "Check the pipeline | `pipeline status`",
+        f"{CLI}::test_a_pause_is_shown_on_top_and_ends",
+    ),
+    (
+        "Check CJ API quota",
+        "below 200 is a warning, below 100 critical",
+        f"{STAGES}/test_sourcing.py::test_150_warns_and_goes_on",
+    ),
+    ("Check storefront inventory", "storefront empty", f"{PAGE}::test_an_empty_storefront_is_named"),
+    (
+        "Check keyword rotation",
+        "Check the keyword rotation | `pipeline keywords list`",
+        f"{CLI}::test_the_rotation_is_kept_and_shown",
+    ),
+    (
+        "Check Vercel cron logs",
+        "Check the runs | the Prefect UI",
+        "tests/browser/test_ui.py::test_runs_bear_names_that_a_person_can_read_and_tags",
+    ),
+    (
+        "Spot-check Stripe",
+        "Spot-check Stripe",
+        f"{STAGES}/test_reconciling.py::test_all_kinds_of_money_tie_to_the_cent_and_nothing_is_told",
+    ),
+]
+
+SYMPTOMS: list[Row] = [
+    (
+        "Lot stuck in AUCTION_CLOSED for >1 hour",
+        "A lot is AUCTION_CLOSED for over 1 hour",
+        f"{STAGES}/test_guarding.py::test_a_buyer_who_has_days_to_pay_is_not_stuck",
+    ),
+    (
+        "Lot stuck in PAID for >1 hour",
+        "A lot is PAID for over 1 hour",
+        f"{STAGES}/test_refunding.py::test_the_lot_waits_and_its_buyer_is_asked_once",
+    ),
+    (
+        "Lot stuck in CJ_ORDERED for >4 hours",
+        "A lot is CJ_ORDERED for over 4 hours",
+        f"{STAGES}/test_fulfilment.py::test_a_payment_made_by_hand_is_adopted_and_never_repeated",
+    ),
+    (
+        "PAYMENT_FAILED status",
+        "PAYMENT_FAILED | the card was declined",
+        f"{STAGES}/test_collecting.py::test_declines_are_tried_after_one_and_three_days_and_no_more",
+    ),
+    (
+        "CJ_OUT_OF_STOCK status",
+        "CJ_OUT_OF_STOCK | the goods were gone",
+        f"{STAGES}/test_refunding.py::test_one_of_three_lots_is_out_of_stock_and_its_share_goes_back_to_the_cent",
+    ),
+    (
+        "CJ_PRICE_CHANGED status",
+        "CJ_PRICE_CHANGED | goods or landed cost rose by more than 20 %",
+        f"{STAGES}/test_fulfilment.py::test_goods_up_by_a_quarter",
+    ),
+    (
+        "No products being sourced by daily cron",
+        "The daily run sources nothing",
+        f"{STAGES}/test_sourcing.py::test_zero_lots_is_no_success",
+    ),
+    (
+        "CJ authentication errors",
+        "delete `.cj-token.json`",
+        f"{STAGES}/test_telling.py::test_a_login_that_cj_refuses_is_told_at_once_and_so_is_its_end",
+    ),
+    (
+        "Images missing on listings",
+        "Pictures are missing",
+        f"{STAGES}/test_listing.py::test_when_no_picture_of_a_lot_can_be_had_it_is_removed_and_said_so",
+    ),
+    ("Emails not sending", "Mails do not arrive", f"{STAGES}/test_telling.py::test_a_mail_that_did_not_go"),
+    (
+        "Alerts not firing",
+        "Alerts do not arrive",
+        "tests/flows/test_alerts.py::test_without_an_automation_the_run_posts_itself",
+    ),
+    (
+        "RESERVE_NOT_MET status",
+        "RESERVE_NOT_MET | the highest bid was below the reserve (130 % of landed cost)",
+        f"{STAGES}/test_closing.py::test_what_misses_its_reserve_ends_there_and_costs_nobody_anything",
+    ),
+]
+
+VARIABLES = (
+    "CJ_API_KEY", "ACCOUNT_ID", "API_KEY", "BASTA_WEBHOOK_SECRET", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET",
+    "CRON_SECRET", "RESEND_API_KEY", "RESEND_FROM", "ALERT_WEBHOOK_URL", "TURSO_DATABASE_URL", "TURSO_AUTH_TOKEN",
+    "NEXTAUTH_SECRET", "NEXTAUTH_URL",
+)  # fmt: skip
+
+#: (severity and words of the alert's section, its name in our table, its test)
+ALERTS: list[Row] = [
+    ("CJ API quota below 200: WARNING", "quota", f"{STAGES}/test_sourcing.py::test_150_warns_and_goes_on"),
+    (
+        "CJ API quota below 100: CRITICAL",
+        "quota",
+        f"{STAGES}/test_sourcing.py::test_below_100_stops_before_anything_is_searched",
+    ),
+    (
+        "Multiple fulfillment failures (more than 3 a day): HIGH",
+        "fulfilment-failures",
+        f"{STAGES}/test_guarding.py::test_four_lots_that_cannot_be_bought_in_a_day_are_one_alert",
+    ),
+    ("Refund rate above 20 %: HIGH", "refund-rate", "tests/rules/test_thresholds.py"),
+    (
+        "Negative profit margin: HIGH",
+        "margin",
+        f"{STAGES}/test_telling.py::test_a_margin_that_stays_negative_for_a_day_is_told_louder",
+    ),
+    (
+        "Lot stuck for over 4 hours: MEDIUM",
+        "lot-stuck",
+        f"{STAGES}/test_guarding.py::test_a_lot_stuck_for_four_hours_is_told_once_and_so_is_its_end",
+    ),
+    (
+        "Stripe webhook failures: HIGH",
+        "stripe-webhooks",
+        "tests/lots/test_refusals.py::test_signatures_fail_until_a_genuine_one_comes_and_an_unsigned_knock_is_nothing",
+    ),
+    (
+        "CJ balance insufficient: CRITICAL",
+        "cj-balance",
+        f"{STAGES}/test_fulfilment.py::test_a_short_balance_holds_the_order_tells_a_person_and_pays_after_the_top_up",
+    ),
+    (
+        "Daily sourcing failed, listed nothing, or did not run by 08:30 UTC: MEDIUM",
+        "sourcing",
+        f"{STAGES}/test_sourcing.py::test_zero_lots_is_no_success",
+    ),
+]
+
+ESCALATIONS = (
+    "below 100 on any endpoint", "CJ_ORDERED for more than 8 hours", "negative for more than 24 hours",
+    "more than 3 fulfilment failures in a day", "Stripe's webhooks fail all the time", "did not run for over 30 minutes",
+    "the database reports connection errors", "even after `.cj-token.json` was deleted", "cannot mend within 15 minutes",
+)  # fmt: skip
+NEVER_ESCALATED = ("RESERVE_NOT_MET lots", "a single PAYMENT_FAILED", "a single CJ_OUT_OF_STOCK or CJ_PRICE_CHANGED", "mails that do not arrive")  # fmt: skip
+DASHBOARDS = ("https://dashboard.basta.app/", "https://dashboard.stripe.com/", "in place of Vercel", "https://cjdropshipping.com/", "https://resend.com/")  # fmt: skip
+BASTA_ACCOUNT = "68ef01b4-b445-4d04-8f52-62a1e30763a3"
+SCHEDULES = {"/api/cron/process": ("every 10 minutes", "*/10 * * * *"), "/api/cron/source": ("08:00 UTC", "0 8 * * *")}
+
+GUARDRAILS: list[Row] = [
+    (
+        "Max 5 products per sourcing run",
+        "At most 5 products a sourcing run",
+        f"{CLI}::test_bad_input_is_one_sentence_and_exit_status_2",
+    ),
+    ("Max $50 wholesale cost", "At most $50 landed cost", f"{CLI}::test_51_dollars_await_approval_and_nothing_is_done"),
+    (
+        "Max 2 sourcing runs per day",
+        "At most 2 sourcing runs a day",
+        f"{STAGES}/test_sourcing_runs.py::test_the_third_run_of_a_day_is_refused_and_the_next_day_begins_anew",
+    ),
+    (
+        "Always check quota before manual sourcing",
+        "The quota is looked at before every sourcing run",
+        f"{STAGES}/test_sourcing.py::test_below_100_stops_before_anything_is_searched",
+    ),
+    (
+        "Never bypass the 1.2-second CJ API delay",
+        "1.2 seconds between calls are never bypassed",
+        "tests/test_settings.py::test_what_is_wrong_is_one_sentence_that_names_it",
+    ),
+    (
+        "Verify images uploaded",
+        "Image 3: uploaded",
+        f"{STAGES}/test_listing.py::test_a_sale_without_any_picture_is_not_published_and_is_no_success",
+    ),
+    (
+        "CJ tokens",
+        "delete it to log in anew",
+        "tests/clients/test_cj_errors.py::test_tokens_are_kept_for_their_owner_alone_and_one_login_serves_many_calls",
+    ),
+]
+
+#: Every flag of the original, its default, and our command of that name.
+FLAGS: list[tuple[str, str, object]] = [
+    ("status", "--sale-id", None),
+    ("source", "--keyword", "wireless headphones"),
+    ("source", "--max-cost", "50"),
+    ("source", "--max-products", 5),
+    ("source", "--publish", False),
+    ("keywords add", "--keyword", None),
+    ("keywords add", "--max-cost", None),
+    ("keywords add", "--priority", None),
+    ("keywords remove", "--id", None),
+    ("monitor", "--sale-id", None),
+    ("monitor", "--poll-interval", 30),
+    ("run", "--keyword", None),
+    ("run", "--max-cost", "50"),
+    ("run", "--publish", False),
+]

@@ -1,0 +1,130 @@
+"""The runbook keeps every row of the one that the operator had, and says the truth about commands and settings."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from deployments.cli import app
+from tasks.lots.states import LotStatus
+from tasks.rules.alerts import ALERTS
+from tasks.settings import Settings
+from tests.runbook import rows
+
+ROOT = Path(__file__).parents[2]
+BOOK = (ROOT / "deployments" / "RUNBOOK.md").read_text()
+LINES = BOOK.splitlines()
+PROSE = " ".join(BOOK.split())
+
+
+def section(title: str) -> str:
+    """A section of the book, whole."""
+    found = re.search(rf"^## \d+\. {re.escape(title)}\n(.*?)(?=^## |\Z)", BOOK, re.MULTILINE | re.DOTALL)
+    assert found, title
+    return found[1]
+
+
+@cache
+def names_in(path: str) -> set[str]:
+    tree = ast.parse((ROOT / path).read_text())
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test")}
+
+
+def exists(test: str) -> bool:
+    path, _, name = test.partition("::")
+    return (ROOT / path).is_file() and (not name or name in names_in(path))
+
+
+@pytest.mark.parametrize("row", [*rows.CHECKLIST, *rows.SYMPTOMS, *rows.GUARDRAILS], ids=lambda row: row[0])
+def test_each_row_stands_in_the_book_and_names_a_test_that_is_there(row: rows.Row) -> None:
+    _, words, test = row
+    assert any(words in line for line in LINES), words
+    assert exists(test), test
+
+
+def test_nothing_was_left_out_of_the_tables() -> None:
+    assert (len(rows.CHECKLIST), len(rows.SYMPTOMS), len(rows.GUARDRAILS)) == (6, 12, 7)
+    assert (len(rows.VARIABLES), len(rows.ALERTS)) == (14, 9)
+    assert (len(rows.ESCALATIONS), len(rows.NEVER_ESCALATED), len(rows.DASHBOARDS)) == (9, 4, 5)
+    assert len(list(LotStatus)) == 14
+    assert len(rows.SCHEDULES) == 2
+
+
+@pytest.mark.parametrize("row", rows.ALERTS, ids=lambda row: row[0])
+def test_each_alert_of_old_has_a_section_a_name_in_the_table_and_a_test(row: rows.Row) -> None:
+    words, name, test = row
+    assert words in PROSE
+    assert name in {alert.name for alert in ALERTS}
+    assert exists(test), test
+
+
+def test_each_alert_links_to_a_section_and_no_section_is_without_its_alert() -> None:
+    anchors = {
+        f"#{heading.lower().replace(':', '').replace(' ', '-')}" for heading in re.findall(r"^### (.*)$", BOOK, re.M)
+    }
+    assert {f"#{alert.section.partition('#')[2]}" for alert in ALERTS} == {one for one in anchors if "#alert-" in one}
+
+
+def test_each_variable_and_dashboard_is_there_with_basta_s_account() -> None:
+    settings = section("Settings")
+    assert [name for name in rows.VARIABLES if f"`{name}`" not in settings] == []
+    dashboards = section("Dashboards")
+    assert [one for one in (*rows.DASHBOARDS, rows.BASTA_ACCOUNT) if one not in dashboards] == []
+    known = {str(field.alias) for field in Settings.model_fields.values()}
+    named = set(re.findall(r"`([A-Z][A-Z_]{5,})`", BOOK)) - {"CRON_SECRET", "NEXTAUTH_SECRET", "NEXTAUTH_URL"}
+    assert named - known - {str(status) for status in LotStatus} == set(), "the book names settings that do not exist"
+
+
+def test_whom_to_call_and_when_not_to() -> None:
+    call = section("When to call a developer")
+    assert [one for one in (*rows.ESCALATIONS, *rows.NEVER_ESCALATED) if one not in call] == []
+
+
+def test_every_status_and_schedule_is_explained() -> None:
+    life = section("A lot's life")
+    assert [str(status) for status in LotStatus if str(status) not in life] == []
+    deployed = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    crons = {one["schedules"][0]["cron"] for one in deployed if one.get("schedules")}
+    for old, (when, cron) in rows.SCHEDULES.items():
+        assert any(old in line and when in line for line in section("Schedules").splitlines())
+        assert cron in crons
+
+
+def command_at(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that these words name, and what is left of them."""
+    found: Any = get_command(app)
+    while words and hasattr(found, "commands"):
+        assert words[0] in found.commands, f"there is no command {' '.join(words)}"
+        found, words = found.commands[words[0]], words[1:]
+    return found, words
+
+
+@pytest.mark.parametrize(("command", "flag", "default"), rows.FLAGS)
+def test_each_flag_keeps_its_name_and_default(command: str, flag: str, default: object) -> None:
+    found, _ = command_at(command.split())
+    (option,) = [one for one in found.params if flag in one.opts]
+    if default is not None:
+        assert option.default == default
+
+
+def typed() -> list[str]:
+    """Every command that stands in the book, in its blocks and in its sentences."""
+    blocks = re.findall(r"```bash\n(.*?)```", BOOK, re.DOTALL)
+    lines = [line.strip() for block in blocks for line in block.splitlines() if line.strip()]
+    return sorted({*lines, *re.findall(r"`(pipeline [^`]+)`", BOOK)})
+
+
+@pytest.mark.parametrize("line", [one for one in typed() if one.startswith("pipeline ")])
+def test_every_command_in_the_book_is_one_with_flags_that_it_has(line: str) -> None:
+    command, words = command_at(shlex.split(line)[1:])
+    assert not hasattr(command, "commands"), f"{line} names a group"
+    flags = {flag for one in command.params for flag in one.opts}
+    assert {word for word in words if word.startswith("--")} <= flags
