@@ -71,11 +71,11 @@ def built(*, real_pace: bool) -> Iterator[Stage]:
         options.min_interval_seconds = interval * CJ_SHARE
         options.ship_after_seconds = options.deliver_after_seconds = PARCEL_SECONDS
         sandbox_url = stack.enter_context(in_thread(world))
-        port = _free_port()
+        port = free_port()
         server_url = f"http://{LOCAL}:{port}"
-        stage = Stage(world, sandbox_url, server_url, _free_port(), home, interval)
+        stage = Stage(world, sandbox_url, server_url, free_port(), home, interval)
         os.environ.update(_environment(stage))
-        stack.enter_context(_server(port, home))
+        stack.enter_context(prefect_server(port, home))
         yield stage
 
 
@@ -109,7 +109,7 @@ def _environment(stage: Stage) -> dict[str, str]:
 
 
 @contextmanager
-def _server(port: int, home: Path) -> Iterator[None]:
+def prefect_server(port: int, home: Path) -> Iterator[None]:
     """A real Prefect server, with a home and a database of its own."""
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", LOCAL, "--port", str(port)]
     with (home / "server.log").open("w") as log:
@@ -148,7 +148,7 @@ def _wait_until_healthy(url: str, server: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the Prefect server did not come up")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOCAL, 0))
         return int(probe.getsockname()[1])
