@@ -89,6 +89,7 @@ class Cycle:
         except Exception as error:
             logger.exception("%s: its work could not be read", name)
             tally.failures["(reading)"] = _sentence(error)
+            self.met.append(error)
             return tally
         absences = 0
         width = 1 if one_at_a_time else AT_ONCE

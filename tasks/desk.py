@@ -12,10 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, cached_property
 from threading import RLock
+from typing import TypeVar
 
 import httpx
 from resend.http_client import HTTPClient as ResendLine
@@ -24,15 +25,17 @@ from stripe import HTTPClient as StripeLine
 from tasks.clients.basta import Basta
 from tasks.clients.cj import Cj, TokenFile, Usage
 from tasks.clients.resend import Resend
-from tasks.clients.service import ServiceRefused
+from tasks.clients.service import NotLetIn, ServiceRefused
 from tasks.clients.stripe import Stripe
 from tasks.clients.stripe import connect as connect_stripe
 from tasks.lots import cj_calls, effects, stamp
 from tasks.lots.clock import now
-from tasks.lots.effects import Came, Manner, Outcome
+from tasks.lots.effects import Attempt, Came, Manner, Outcome
 from tasks.lots.engine import Record, open_record
 from tasks.lots.migrate import migrate
 from tasks.settings import Settings
+
+Said = TypeVar("Said")
 
 HTTP_TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 #: The longest that one call may take in all; effects are leased for this and a minute.
@@ -77,6 +80,8 @@ class Desk:
         self._lines = lines or Lines()
         #: When this process called CJ, by its steady clock, just before each write: by this its pace is judged.
         self.sent_to_cj: deque[float] = deque(maxlen=10_000)
+        #: service -> how it refused our key, inside an effect, since somebody last took note.
+        self.kept_out: dict[str, NotLetIn] = {}
 
     def _pace(self) -> None:
         cj_calls.wait_for_slot(self.record, self.settings.cj_min_interval_seconds)
@@ -137,7 +142,20 @@ class Desk:
 
     def perform(self, key: str, manner: Manner) -> Outcome:
         """Make a planned effect happen once."""
-        return effects.perform(self.record, key, manner, refusal=ServiceRefused, quiet=self.quiet)
+        watched = replace(manner, look=self._noting(manner.look), act=self._noting(manner.act))
+        return effects.perform(self.record, key, watched, refusal=ServiceRefused, quiet=self.quiet)
+
+    def _noting(self, call: Callable[[Attempt], Said]) -> Callable[[Attempt], Said]:
+        """An effect keeps its error to itself; that a vendor keeps us out is the operator's to know."""
+
+        def noted(attempt: Attempt) -> Said:
+            try:
+                return call(attempt)
+            except NotLetIn as error:
+                self.kept_out[error.service] = error
+                raise
+
+        return noted
 
     def settle(self, key: str, manner: Manner) -> Outcome:
         """The same, for steps that cannot go on without it.

@@ -84,7 +84,9 @@ def may_pass(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether trying again can help: only where the vendor was away, never where it said no."""
     try:
         state.result()
-    except (ServiceUnavailable, Unsettled):
+    except ServiceUnavailable as error:
+        return error.soon
+    except Unsettled:
         return True
     except Exception:
         return False

@@ -9,7 +9,7 @@ from deployments.doctor.findings import Finding, fail, ok, warn
 from deployments.doctor.ward import Ward
 from deployments.registering import BASTA_ACTIONS, address
 from tasks.clients.basta.models import Fee
-from tasks.clients.service import ServiceRefused, ServiceUnavailable
+from tasks.clients.service import NotLetIn, ServiceRefused, ServiceUnavailable
 from tasks.lots.clock import now
 from tasks.rules.money import dollars
 from tasks.settings import SettingsError
@@ -26,10 +26,10 @@ def examine(ward: Ward) -> Iterator[Finding]:
         yield from _hooks(ward)
     except SettingsError as error:
         yield fail("Basta key", str(error), "put it into .env.local")
+    except (NotLetIn, ServiceRefused) as error:
+        yield fail("Basta key", str(error), "see ACCOUNT_ID and API_KEY")
     except ServiceUnavailable as error:
         yield warn("Basta", f"it did not answer: {error}", "pipeline doctor, again in a minute")
-    except ServiceRefused as error:
-        yield fail("Basta key", str(error), "see ACCOUNT_ID and API_KEY")
 
 
 def _premium(ward: Ward, fees: tuple[Fee, ...] | None) -> Finding:

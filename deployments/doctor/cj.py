@@ -12,7 +12,7 @@ from deployments.doctor.findings import Finding, fail, ok, warn
 from deployments.doctor.ward import Ward
 from deployments.registering import CJ_TOPICS, address
 from tasks.clients.cj.models import Account
-from tasks.clients.service import ServiceRefused, ServiceUnavailable
+from tasks.clients.service import NotLetIn, ServiceRefused, ServiceUnavailable
 from tasks.lots import cj_calls
 from tasks.lots.models import Lot
 from tasks.lots.states import LotStatus
@@ -33,10 +33,10 @@ def examine(ward: Ward) -> Iterator[Finding]:
         yield _purse(ward)
     except SettingsError as error:
         yield fail("CJ key", str(error), "put it into .env.local")
+    except (NotLetIn, ServiceRefused) as error:
+        yield fail("CJ key", str(error), f"see CJ_API_KEY; rm {ward.settings.token_path} forces a new login")
     except ServiceUnavailable as error:
         yield warn("CJ", f"it did not answer: {error}", "pipeline doctor, again in a minute")
-    except ServiceRefused as error:
-        yield fail("CJ key", str(error), f"see CJ_API_KEY; rm {ward.settings.token_path} forces a new login")
     except SQLAlchemyError:
         yield fail("CJ", "not asked: its pace is kept in the database, which cannot be written", "pipeline migrate")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from deployments.doctor.findings import Finding, fail, ok, warn
 from deployments.doctor.ward import Ward
 from deployments.registering import address
-from tasks.clients.service import ServiceRefused, ServiceUnavailable
+from tasks.clients.service import NotLetIn, ServiceRefused, ServiceUnavailable
 from tasks.clients.stripe import API_VERSION, Endpoint
 from tasks.clients.stripe.webhooks import EVENTS
 from tasks.settings import SettingsError
@@ -28,11 +28,11 @@ def examine(ward: Ward) -> Iterator[Finding]:
     except SettingsError as error:
         yield fail("Stripe key", str(error), "put it into .env.local")
         return
+    except (NotLetIn, ServiceRefused) as error:
+        yield fail("Stripe key", str(error), "see STRIPE_SECRET_KEY")
+        return
     except ServiceUnavailable as error:
         yield warn("Stripe", f"it did not answer: {error}", "pipeline doctor, again in a minute")
-        return
-    except ServiceRefused as error:
-        yield fail("Stripe key", str(error), "see STRIPE_SECRET_KEY")
         return
     yield _endpoint(ward)
 
@@ -44,7 +44,7 @@ def _endpoint(ward: Ward) -> Finding:
     url = address(public, "stripe")
     try:
         endpoints = ward.stripe.endpoints()
-    except ServiceRefused:
+    except (NotLetIn, ServiceRefused):
         return warn("Stripe endpoint", "this restricted key may not look at it", f"look at {url} on {PAGE}")
     except ServiceUnavailable as error:
         return warn("Stripe endpoint", f"Stripe did not answer: {error}", "pipeline doctor, again in a minute")

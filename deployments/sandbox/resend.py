@@ -33,6 +33,7 @@ class Resend:
         self.mails: list[Mail] = []
         self.domains = ["placerauctions.com"]
         self.sends_only = False
+        self.accepts = "re_"  # how the keys begin that it lets in
         self._keys: dict[str, tuple[bytes, str, float]] = {}
 
     def operation(self, request: Request) -> str:
@@ -49,7 +50,7 @@ class Resend:
 
     def handle(self, request: Request) -> Reply:
         """Take one mail."""
-        if not request.headers.get("authorization", "").startswith("Bearer re_"):
+        if not request.headers.get("authorization", "").startswith(f"Bearer {self.accepts}"):
             return _error(403, "invalid_api_key", "API key is invalid")
         if (request.method, request.path) == ("GET", "/domains"):
             if self.sends_only:

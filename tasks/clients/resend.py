@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from resend.exceptions import ResendError
 from resend.http_client import HTTPClient
 
-from tasks.clients.service import ServiceRefused, ServiceUnavailable
+from tasks.clients.service import NotLetIn, ServiceRefused, ServiceUnavailable
 
 SERVICE = "Resend"
 DEADLINE_SECONDS = 10
@@ -65,6 +65,10 @@ class Resend:
         return str(answer["id"])
 
 
+#: What is wrong with us, and not with the mail: it goes when the key is right.
+KEY_ERRORS = frozenset({"missing_api_key", "invalid_api_key", "restricted_api_key"})
+
+
 def _ours(error: ResendError) -> ServiceRefused | ServiceUnavailable:
     """Decide on status and name: the SDK's classes say too little."""
     status = int(error.code) if str(error.code).isdigit() else 500
@@ -76,4 +80,6 @@ def _ours(error: ResendError) -> ServiceRefused | ServiceUnavailable:
         return ServiceUnavailable.not_executed(SERVICE, "send", "the day's or month's mails are used up", **facts)
     if name == "concurrent_idempotent_requests" or status >= 500:
         return ServiceUnavailable(SERVICE, "send", "it failed inside, or did not answer", **facts)
+    if name in KEY_ERRORS:
+        return NotLetIn(SERVICE, "send", "the key is missing or wrong", **facts)
     return ServiceRefused(SERVICE, "send", "it refused the mail", **facts)

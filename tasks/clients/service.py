@@ -2,7 +2,8 @@
 
     ServiceError                 somebody outside failed us
     ├── ServiceUnavailable       may pass: timeout, 429, 5xx, reset, garbage
-    │   └── QuotaExhausted       passes with the vendor's period, not in seconds
+    │   ├── QuotaExhausted       passes with the vendor's period, not in seconds
+    │   └── NotLetIn             passes when a person mends our key: it is no answer to what was asked
     └── ServiceRefused           the service understood and said no: a rule or a person must act
 
 `ServiceUnavailable.executed` is False only where the vendor certainly did nothing (no connection, rate
@@ -57,6 +58,8 @@ class ServiceUnavailable(ServiceError):
 
     executed: bool | None = None
     retry_after: float | None = None
+    #: Whether seconds may help; where not, only a later cycle tries again.
+    soon = True
 
     @classmethod
     def not_executed(cls, service: str, operation: str, message: str, **facts: Any) -> ServiceUnavailable:
@@ -70,6 +73,14 @@ class QuotaExhausted(ServiceUnavailable):
     """The allowance is used up; seconds do not help."""
 
     executed = False
+    soon = False
+
+
+class NotLetIn(ServiceUnavailable):
+    """Our key, token or right was refused, so nothing was done: no lot may suffer for a wrong key of ours."""
+
+    executed = False
+    soon = False
 
 
 class ServiceRefused(ServiceError):

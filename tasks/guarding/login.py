@@ -1,49 +1,76 @@
-"""Whether CJ lets us in. Nobody is bought for, and no parcel followed, until it does."""
+"""Whether the vendors let us in. What needs one that does not waits, and no lot suffers for a key of ours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.orm import Session
 
-from tasks.clients.cj import TokenRefused
-from tasks.clients.service import ServiceRefused
-from tasks.desk import desk
+from tasks.clients.service import NotLetIn, ServiceError
+from tasks.desk import Desk, desk
 from tasks.lots import incidents
 from tasks.lots.incidents import Trouble
 
-KEY = "login:cj"
-LOGINS = ("getAccessToken", "refreshAccessToken")
+PREFIX = "login:"
+KEY = f"{PREFIX}cj"
+#: service -> what waits until it works, and what to look at.
+WAITS = {
+    "CJ": "Nothing is bought until it works: see CJ_API_KEY, then delete .cj-token.json.",
+    "Stripe": "Nobody is billed, charged or refunded until it works: see STRIPE_SECRET_KEY.",
+    "Basta": "No sale is listed or read until it works: see ACCOUNT_ID and API_KEY.",
+    "Resend": "No mail goes out until it works: see RESEND_API_KEY.",
+}
+#: One cheap read that needs the key. CJ's is the hourly reading of its quota; mails prove themselves.
+PROOFS: dict[str, Callable[[Desk], object]] = {
+    "Stripe": lambda at: at.stripe.account_id(),
+    "Basta": lambda at: at.basta.account_fees(),
+    "Resend": lambda at: None,
+}
 
 
 def watch_login(met: Sequence[Exception]) -> None:
-    """Report that CJ refuses our key or token, where one of a cycle's failures says so."""
-    refusals = [error for error in met if isinstance(error, ServiceRefused) and _is_login(error)]
-    if not refusals:
-        return
-    with desk().record.write() as session:
-        incidents.report(
-            session,
-            Trouble(
-                key=KEY,
-                alert="cj-login",
-                severity="CRITICAL",
-                title="CJ refuses our login",
-                text=f"{refusals[0]}. Nothing is bought until it works: see CJ_API_KEY, then delete .cj-token.json.",
-                command="pipeline process",
-            ),
-        )
+    """Report every vendor that refused our key, and end the incidents of those that let us in again.
+
+    Args:
+        met: what this cycle's subjects failed with; what their effects met, the desk knows.
+    """
+    at = desk()
+    refusals = {error.service: error for error in met if isinstance(error, NotLetIn)} | at.kept_out
+    at.kept_out = {}
+    with at.record.write() as session:
+        for service, error in refusals.items():
+            incidents.report(session, _trouble(service, error))
+        missed = [one.key.removeprefix(PREFIX) for one in incidents.open_ones(session, PREFIX)]
+    for service, proof in PROOFS.items():
+        if service.lower() in missed and service not in refusals and _lets_in(at, proof):
+            with at.record.write() as session:
+                incidents.over(session, f"{PREFIX}{service.lower()}")
+
+
+def _trouble(service: str, error: NotLetIn) -> Trouble:
+    return Trouble(
+        key=f"{PREFIX}{service.lower()}",
+        alert="cj-login" if service == "CJ" else "vendor-login",
+        severity="CRITICAL",
+        title=f"{service} refuses our {'login' if service == 'CJ' else 'key'}",
+        text=f"{error}. {WAITS[service]}",
+        command="pipeline process" if service == "CJ" else "pipeline doctor",
+    )
+
+
+def _lets_in(at: Desk, proof: Callable[[Desk], object]) -> bool:
+    try:
+        proof(at)
+    except ServiceError:
+        return False  # still shut, or away: the next cycle asks again
+    return True
 
 
 def refused(session: Session) -> bool:
-    """Whether that is so now."""
+    """Whether CJ refuses us now."""
     return bool(incidents.open_ones(session, KEY))
 
 
 def works(session: Session) -> None:
     """CJ answered a call that needs a token."""
     incidents.over(session, KEY)
-
-
-def _is_login(error: ServiceRefused) -> bool:
-    return isinstance(error, TokenRefused) or (error.service == "CJ" and error.operation in LOGINS)

@@ -95,6 +95,7 @@ ALERTS: tuple[Alert, ...] = (
     ),
     Alert("cj-balance", "CRITICAL", "CJ's balance is below what the paid lots need", CJ, "CJ balance insufficient"),
     Alert("cj-login", "CRITICAL", "CJ refuses our key or token", CJ),
+    Alert("vendor-login", "CRITICAL", "Stripe, Basta or Resend refuses our key"),
     Alert(
         "sourcing",
         "MEDIUM",

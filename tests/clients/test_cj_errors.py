@@ -31,8 +31,8 @@ TOKEN = {
     ("code", "message", "kind", "executed"),
     [
         (1600000, "system busy", ServiceUnavailable, None),
-        (1600001, "invalid", TokenRefused, None),
-        (1600003, "bad refresh token", TokenRefused, None),
+        (1600001, "invalid", TokenRefused, False),
+        (1600003, "bad refresh token", TokenRefused, False),
         (1600100, "Param error", ServiceRefused, None),
         (1600200, "QPS limit is 1 time/1second", ServiceUnavailable, False),
         (1600201, "quota used up", QuotaExhausted, False),

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from resend.http_client import HTTPClient
 
 from tasks.clients.resend import Mail, Resend
-from tasks.clients.service import ServiceRefused, ServiceUnavailable
+from tasks.clients.service import NotLetIn, ServiceRefused, ServiceUnavailable
 
 MAIL = Mail(template="auction_won", to="ada@people.invalid", subject="You won", text="Well done.", html="<p>Well done.")
 
@@ -72,7 +72,7 @@ def answer(status: int, name: str) -> Line:
         pytest.param(answer(409, "invalid_idempotent_request"), ServiceRefused, None, id="a key for another mail"),
         pytest.param(answer(500, "application_error"), ServiceUnavailable, None, id="it failed inside"),
         pytest.param(answer(422, "validation_error"), ServiceRefused, None, id="no such address"),
-        pytest.param(answer(403, "invalid_api_key"), ServiceRefused, None, id="a wrong key"),
+        pytest.param(answer(403, "invalid_api_key"), NotLetIn, False, id="a wrong key"),
         pytest.param(Line(error=RuntimeError("Request failed: timed out")), ServiceUnavailable, None, id="no answer"),
         pytest.param(Line(502, b"<html>Bad gateway"), ServiceUnavailable, None, id="garbage"),
     ],

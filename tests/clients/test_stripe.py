@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import stripe as sdk
 
-from tasks.clients.service import ServiceRefused, ServiceUnavailable
+from tasks.clients.service import NotLetIn, ServiceRefused, ServiceUnavailable
 from tasks.clients.stripe import ActionRequired, CardDeclined, NoCard, connect, models, webhooks
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "recorded" / "stripe"
@@ -74,7 +74,7 @@ ACTION = "invoice_payment_intent_requires_action"
         ),
         pytest.param(400, error("invalid_request_error"), ServiceRefused, None, id="refused"),
         pytest.param(400, error("idempotency_error"), ServiceRefused, None, id="key with other parameters"),
-        pytest.param(401, error("invalid_request_error"), ServiceRefused, None, id="wrong key"),
+        pytest.param(401, error("invalid_request_error"), NotLetIn, False, id="wrong key"),
         pytest.param(
             409, error("invalid_request_error", code="lock_timeout"), ServiceUnavailable, None, id="in flight"
         ),

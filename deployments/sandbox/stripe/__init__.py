@@ -79,7 +79,7 @@ class Stripe:
         if request.path.startswith(("/pay/", "/portal/")):
             return self._page(request)
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not token.startswith(("sk_test", "rk_test")):
+        if not token.startswith(self.options.accepts):
             return Reply.of({"error": {"type": "invalid_request_error", "message": "Invalid API Key provided"}}, 401)
         operation = _named(request)
         pairs = request.form() if request.method == "POST" else list(request.query)

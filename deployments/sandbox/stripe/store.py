@@ -41,6 +41,7 @@ class StripeOptions:
     """How Stripe behaves; all of it can be changed while it runs."""
 
     account_id: str = "acct_sandbox"
+    accepts: tuple[str, ...] = ("sk_test", "rk_test")  # how the keys begin that it lets in
     webhook_url: str = ""
     webhook_secret: str = "whsec_sandbox"
     webhook_status: str = "enabled"  # or disabled: nothing is sent

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from tasks.clients.basta import documents, models
 from tasks.clients.basta.models import Fee, Item, NewItem, NewLine, NewSale, Order, Policy, Sale, Upload, User, rfc3339
-from tasks.clients.service import ServiceRefused, ServiceUnavailable, send
+from tasks.clients.service import NotLetIn, ServiceRefused, ServiceUnavailable, send
 
 SERVICE = "Basta"
 USER_ID_TYPE = "USER_ID"
@@ -27,7 +27,7 @@ class Missing(ServiceRefused):
     """Basta has no such thing."""
 
 
-class KeyRefused(ServiceRefused):
+class KeyRefused(NotLetIn):
     """The key or the account is wrong."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from tasks.clients.cj.parsing import loads
-from tasks.clients.service import QuotaExhausted, ServiceRefused, ServiceUnavailable
+from tasks.clients.service import NotLetIn, QuotaExhausted, ServiceRefused, ServiceUnavailable
 
 SERVICE = "CJ"
 
@@ -21,10 +21,12 @@ NUMBER_TAKEN = 1603003
 BALANCE_SHORT = frozenset({1604000})
 CREATION_FAILED = 1603000
 GONE_CODES = frozenset({1602000, 1602001, 1602002, 1602003})
+#: Whatever these are refused for, it is our key or our account.
+LOGINS = frozenset({"getAccessToken", "refreshAccessToken"})
 BUSY_WORDS = ("busy", "try again", "later")
 
 
-class TokenRefused(ServiceRefused):
+class TokenRefused(NotLetIn):
     """The token is missing, wrong or over: log in once, and ask again once."""
 
 
@@ -84,7 +86,7 @@ def failure(operation: str, status: int, code: Any, message: str, request_id: st
         return error
     if number in QUOTA_CODES:
         return QuotaExhausted(SERVICE, operation, said, **facts)
-    if number in TOKEN_CODES or status == 401:
+    if number in TOKEN_CODES or status == 401 or (operation in LOGINS and number not in BUSY_CODES and status < 500):
         return TokenRefused(SERVICE, operation, said, **facts)
     if number in BUSY_CODES or (number == CREATION_FAILED and any(word in message.lower() for word in BUSY_WORDS)):
         return ServiceUnavailable(SERVICE, operation, said, **facts)

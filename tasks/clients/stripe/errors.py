@@ -8,7 +8,7 @@ from typing import Any
 
 import stripe
 
-from tasks.clients.service import ServiceError, ServiceRefused, ServiceUnavailable
+from tasks.clients.service import NotLetIn, ServiceError, ServiceRefused, ServiceUnavailable
 
 SERVICE = "Stripe"
 NEEDS_ACTION = frozenset({"invoice_payment_intent_requires_action", "authentication_required"})
@@ -38,7 +38,7 @@ def translated(operation: str) -> Iterator[None]:
     """Turn the SDK's exceptions into ours.
 
     Raises:
-        ServiceUnavailable: 429 (nothing happened), 409, 5xx, no answer. ServiceRefused: all else.
+        ServiceUnavailable: 429 (nothing happened), 409, 5xx, no answer. NotLetIn: our key. ServiceRefused: all else.
     """
     try:
         yield
@@ -51,7 +51,9 @@ def translated(operation: str) -> Iterator[None]:
     except stripe.InvalidRequestError as error:
         kind = NoCard if _is_about_cards(error) else ServiceRefused
         raise kind(SERVICE, operation, _said(error), **_facts(error)) from error
-    except (stripe.AuthenticationError, stripe.PermissionError, stripe.IdempotencyError) as error:
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise NotLetIn(SERVICE, operation, _said(error), **_facts(error)) from error
+    except stripe.IdempotencyError as error:
         raise ServiceRefused(SERVICE, operation, _said(error), **_facts(error)) from error
     except stripe.APIError as error:
         raise ServiceUnavailable(SERVICE, operation, "it failed inside, or is busy", **_facts(error)) from error
