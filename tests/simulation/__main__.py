@@ -13,8 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from tests.simulation import crash as places
+from tests.simulation import swarm as swarms
 from tests.simulation.play import Result
 
+#: Broken runs of one command that are made shorter: it takes up to a minute each.
+SHORTENED = 3
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 From = Annotated[int, typer.Option("--from", help="The first point, pair or seed.", min=1)]
 Step = Annotated[int, typer.Option("--step", help="Every how many points.", min=1)]
@@ -26,7 +29,7 @@ Out = Annotated[Path | None, typer.Option("--out", help="A file to which each re
 @app.callback()
 def simulate() -> None:
     """Simulations of the whole pipeline, in one process and without a clock."""
-    logging.disable(logging.CRITICAL)
+    logging.getLogger("prefect").setLevel(logging.CRITICAL)
 
 
 @app.command()
@@ -47,7 +50,24 @@ def pairs(seeds: Seeds = 2_000, start: From = 1, replay: Replay = None, out: Out
     _all(places.pairs(seeds, start), out) if replay is None else _one(lambda: places.run_pair(replay))
 
 
-def _all(results: Iterable[dict[str, Any]], out: Path | None) -> None:
+@app.command()
+def swarm(seeds: Seeds = 300, start: From = 1, replay: Replay = None, out: Out = None) -> None:
+    """Let each seed draw a world and what goes wrong in it; a broken run is made as short as it can be."""
+    if replay is not None:
+        _one(lambda: swarms.run_seed(replay))
+    _all(swarms.swarm(seeds, start), out, _shorten)
+
+
+def _shorten(result: dict[str, Any]) -> None:
+    plan, smallest = swarms.shortest(swarms.plan_of(int(result["name"].removeprefix("seed "))))
+    print(f"  the shortest history found, of {len(smallest.history)} lines: {'; '.join(smallest.violations)}")
+    print(*(f"    {line}" for line in smallest.schedule), sep="\n", flush=True)
+    assert plan
+
+
+def _all(
+    results: Iterable[dict[str, Any]], out: Path | None, on_break: Callable[[dict[str, Any]], None] | None = None
+) -> None:
     """Print what broke as it is found, and the figures in the end."""
     began, tried, broken, cycles = time.monotonic(), 0, 0, 0
     for result in results:
@@ -60,6 +80,8 @@ def _all(results: Iterable[dict[str, Any]], out: Path | None) -> None:
             broken += 1
             print(f"{result['name']}: {'; '.join(result['violations'])}")
             print(*(f"    {line}" for line in result["schedule"]), sep="\n", flush=True)
+            if on_break is not None and broken <= SHORTENED:
+                on_break(result)
         elif tried % 100 == 0:
             print(f"{tried} tried, {broken} violations, {time.monotonic() - began:.0f} s", flush=True)
     seconds = time.monotonic() - began

@@ -6,20 +6,25 @@ gone, and what was committed stays. In the end all promises are checked.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import select
 
+import flows.processing
+import flows.sourcing  # noqa: F401 - Prefect sets its logging up when it is imported, not in the middle of a run
 from deployments.sandbox.faults import Fault
 from tasks.desk import working_at
+from tasks.lots.engine import Record
 from tasks.lots.models import SourcingRun
+from tests.simulation.courier import Courier
 from tests.simulation.history import digest, written
 from tests.simulation.knife import FORGOTTEN, Killed, Knife, Strike
 from tests.simulation.memory import MortalRecord
@@ -31,6 +36,8 @@ UNTIL_LEASES_END = 900.0
 #: CJ's own pace, kept on the held clock.
 PACE = {"CJ_MIN_INTERVAL_SECONDS": "1.2"}
 QUICK = {"PAYMENT_DEADLINE_DAYS": "0.5", "PAYMENT_REMINDER_DAYS": "0.2", "PAYMENT_RETRY_DAYS": "0.1"}
+#: Whose words are listened to, for what must not be in them.
+SPEAKERS = ("dropship", "tasks", "httpx", "stripe", "deployments")
 SLOW_SECONDS, HANG_SECONDS = 8.0, 30.0
 
 
@@ -82,7 +89,7 @@ class Play:
         """Play to the end, and check every promise."""
         began = time.monotonic()
         try:
-            with self.stage.running(), self._desks:
+            with self.stage.running(), self._desks, _heard(self.stage.log):
                 self.knife.sharp = True
                 self.act()
                 self.knife.sharp = False
@@ -118,6 +125,13 @@ class Play:
         return broken(self.stage)
 
     # for plays
+
+    def listen(self, mode: str) -> None:
+        """Let webhooks reach a receiver, which is a process of its own: what strikes the pipeline spares it."""
+        stage = self.stage
+        stage.courier = Courier(stage.world, Record(self.record.engine), stage.settings)
+        stage.world.webhook_mode = mode
+        self.alive(lambda: stage.courier and stage.courier.register(stage.desk))
 
     def source(self, keyword: str, products: int) -> None:
         """Source until it is done: the operator types the command again only where the run did not end."""
@@ -173,6 +187,36 @@ class Play:
             self._forgetting = False
             self.stage.bank.forget_keys()
         self.knife.point(f"after {label}")
+
+
+class _Ear(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.INFO)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line, with its error if it has one."""
+        self._lines.append(record.getMessage())
+        if record.exc_info:
+            self._lines.append(str(record.exc_info[1]))
+
+
+@contextmanager
+def _heard(lines: list[str]) -> Iterator[None]:
+    """Let all that is logged be kept, and shown to nobody."""
+    root, ear, speakers = logging.getLogger(), _Ear(lines), [logging.getLogger(one) for one in SPEAKERS]
+    levels = [one.level for one in speakers]
+    handlers, root.handlers = root.handlers, [ear]
+    for one in speakers:
+        one.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        for one, level in zip(speakers, levels, strict=True):
+            one.setLevel(level)
 
 
 class Scripted(Play):

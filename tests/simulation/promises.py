@@ -1,104 +1,254 @@
-"""The promises, checked over what the outside world thinks has happened and what our record says."""
+"""The promises of the pipeline, checked over what the outside says has happened and what our record says.
+
+One function for each; what it yields is broken. They judge by the vendors' own figures wherever they can, and are
+asked when a run has become quiet.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from tasks.lots.ledger import Kind, total
-from tasks.lots.models import History, InvoiceLine
+from tasks.lots.models import History, Invoice, InvoiceLine, Lot
+from tasks.lots.records import Incident, OutboxMessage
 from tasks.lots.states import FINAL, MOVES, LotStatus
 from tests.simulation.rehearsal import Rehearsal
 
+#: Statuses in which a lot has its item at Basta.
+SHOWN = (LotStatus.LISTED, LotStatus.PUBLISHED)
+#: As much as the clock of a simulation may be rounded.
+ROUNDING_SECONDS = 0.002
+SECRETS = ("sk_test_sandbox", "re_sandbox", "whsec_sandbox", "sandbox-cj", "sandbox-key")
+
 
 def broken(stage: Rehearsal) -> list[str]:
-    """What broke; nothing when all was kept."""
-    return [*_orders(stage), *_charges(stage), *_ends(stage), *_items(stage), *_books(stage), *_lives(stage)]
+    """What broke, each with its promise's name; nothing when all was kept."""
+    return [f"{name}: {what}" for name, promise in PROMISES.items() for what in promise(stage)]
 
 
-def _orders(stage: Rehearsal) -> Iterator[str]:
-    for number, count in Counter(order.number for order in stage.cj.orders).items():
+def _ordered_once(stage: Rehearsal) -> Iterator[str]:
+    for number, count in Counter(order.number for order in stage.cj.orders if order.status != "CANCELLED").items():
         if count > 1:
             yield f"{count} orders of {number}"
     for order, count in Counter(one.order_id for one in stage.cj.payments if one.kind == "pay").items():
         if count > 1:
-            yield f"order {order} paid {count} times"
+            yield f"order {order} was paid {count} times"
 
 
-def _charges(stage: Rehearsal) -> Iterator[str]:
-    billed: Counter[str] = Counter()
-    for row in stage.bank.store.invoices.values():
+def _charged_once(stage: Rehearsal) -> Iterator[str]:
+    store, billed = stage.bank.store, Counter[str]()
+    hammers = {item.id: item.current for item in stage.house.items}
+    lots = {str(lot.id): lot for lot in stage.lots()}
+    for row in store.invoices.values():
         if row["status"] == "void":
             continue
-        billed.update({line["metadata"]["lot_id"] for line in stage.bank.store.lines[row["id"]]})
-        if len(stage.bank.store.payments[row["id"]]) > 1:
-            yield f"invoice {row['id']} charged twice"
-    yield from (f"lot {lot} billed {count} times" for lot, count in billed.items() if count > 1)
-    keys = Counter(mail.key for mail in stage.post.mails)
-    yield from (f"mail {key} sent {count} times" for key, count in keys.items() if count > 1)
+        lines: dict[str, int] = defaultdict(int)
+        for line in store.lines[row["id"]]:
+            lines[line["metadata"]["lot_id"]] += line["amount"]
+        billed.update(lines.keys())
+        if len(store.payments[row["id"]]) > 1:
+            yield f"invoice {row['id']} was charged {len(store.payments[row['id']])} times"
+        for lot_id, cents in lines.items():
+            lot = lots.get(lot_id)
+            if lot is None or cents != _due(stage, lot, hammers.get(lot.basta_item_id)):
+                yield f"lot {lot_id} was billed {cents} cents on {row['id']}"
+    yield from (f"lot {lot} is on {count} invoices" for lot, count in billed.items() if count > 1)
 
 
-def _ends(stage: Rehearsal) -> Iterator[str]:
-    for lot in stage.lots():
-        if lot.status not in FINAL and not stage.incidents():
-            yield f"lot {lot.id} is left {lot.status}"
-        if lot.paid_at and lot.status is not LotStatus.DELIVERED and lot.refund_status not in ("SUCCEEDED", "LOST"):
-            yield f"lot {lot.id} is paid, {lot.status}, refund {lot.refund_status}"
-    yield from (f"{key} is unsettled" for key in stage.unsettled())
-
-
-def _items(stage: Rehearsal) -> Iterator[str]:
-    ours = {lot.basta_item_id for lot in stage.lots()}
-    yield from (f"item {item.id} is nobody's" for item in stage.house.items if item.id not in ours)
-    if len(stage.house.sales) > 1:
-        yield f"{len(stage.house.sales)} sales of one run"
-    if len(stage.house.orders) > len(stage.invoices()):
-        yield "an order at Basta too many"
-
-
-def _books(stage: Rehearsal) -> Iterator[str]:
+def _due(stage: Rehearsal, lot: Lot, hammer: int | None) -> int:
+    """Hammer price and fees, by Basta's word for the one and our frozen lines for the others."""
     with stage.record.read() as session:
-        captured = total(session, Kind.HAMMER, Kind.PREMIUM, Kind.TAX)
+        lines = session.scalars(select(InvoiceLine).where(InvoiceLine.lot_id == lot.id, InvoiceLine.kind != "hammer"))
+        return (hammer or 0) + sum(line.cents for line in lines)
+
+
+def _given_back_once(stage: Rehearsal) -> Iterator[str]:
+    store = stage.bank.store
+    failed: Counter[str] = Counter()
+    for row in store.refunds.values():
+        if row["status"] == "failed":
+            failed[row["charge"]] += row["amount"]
+    for charge in store.charges.values():
+        if charge["amount_refunded"] - failed[charge["id"]] > charge["amount_captured"]:
+            yield f"charge {charge['id']} gave back {charge['amount_refunded']} of {charge['amount_captured']}"
+    with stage.record.read() as session:
+        shares: Counter[int] = Counter()
+        for line in session.scalars(select(InvoiceLine)):
+            shares[line.lot_id] += line.cents + line.tax_cents
+        for lot in session.scalars(select(Lot)):
+            gone = -total(session, Kind.REFUND, Kind.REFUND_FAILED, lot_id=lot.id)
+            if max(lot.refund_cents or 0, gone) > shares[lot.id]:
+                yield f"lot {lot.id} was given back {max(lot.refund_cents or 0, gone)} of {shares[lot.id]}"
+
+
+def _all_ended(stage: Rehearsal) -> Iterator[str]:
+    named = _named(stage)
+    won = {item.id for item in stage.house.items if item.leader and item.reserve_status == "MET"}
+    for lot in stage.lots():
+        if lot.id in named:
+            continue
+        back = lot.refund_status in ("SUCCEEDED", "LOST")
+        if lot.status not in FINAL:
+            yield f"lot {lot.id} is left {lot.status} ({lot.hold_reason or 'no hold'}), and no incident names it"
+        elif lot.paid_at and lot.status is not LotStatus.DELIVERED and not back:
+            yield f"lot {lot.id} is paid and {lot.status}, with refund {lot.refund_status}, and no incident names it"
+        elif lot.basta_item_id in won and lot.invoice_id is None and not lot.error_message:
+            yield f"lot {lot.id} was won and never invoiced"
+
+
+def _named(stage: Rehearsal) -> set[int]:
+    """Lots before a person: an incident about the lot itself, or about its invoice or payment, was opened."""
+    named: set[int] = set()
+    by_invoice: dict[str, set[int]] = defaultdict(set)
+    with stage.record.read() as session:
+        for lot, invoice in session.execute(select(Lot, Invoice).join(Invoice, Lot.invoice_id == Invoice.id)):
+            by_invoice[invoice.stripe_invoice_id or "?"].add(lot.id)
+            by_invoice[f"invoice:{invoice.id}:"].add(lot.id)
+        for incident in session.scalars(select(Incident).where(Incident.closed_at.is_(None))):
+            if incident.lot_id is not None:
+                named.add(incident.lot_id)
+            for word, lots in by_invoice.items():
+                if word in f"{incident.key} {incident.title} {incident.text}":
+                    named |= lots
+    return named
+
+
+def _settled(stage: Rehearsal) -> Iterator[str]:
+    named = _named(stage)
+    for key in stage.unsettled():
+        if stage.effect(key).lot_id not in named:
+            yield f"{key} is {stage.effect(key).state}"
+
+
+def _bought_after_payment(stage: Rehearsal) -> Iterator[str]:
+    store = stage.bank.store
+    captured: dict[str, float] = {}
+    for row in store.invoices.values():
+        for payment in store.payments[row["id"]]:
+            charge = store.charges.get(store.intents[payment["payment"]["payment_intent"]]["latest_charge"])
+            for line in store.lines[row["id"]] if charge else ():
+                captured[line["metadata"]["lot_id"]] = charge["created"]
+    lots = {lot.cj_order_number: lot for lot in stage.lots() if lot.cj_order_number}
+    spent: Counter[str] = Counter()
+    for one in stage.cj.payments:
+        if one.kind != "pay":
+            continue
+        spent[f"{one.at:%Y-%m-%d}"] -= one.cents
+        lot = lots.get(one.number)
+        if lot is None or captured.get(str(lot.id), float("inf")) > one.at.timestamp():
+            yield f"order {one.number} was bought without a captured payment"
+    if cap := stage.settings.daily_spend_cap_usd:
+        yield from (f"{cents} cents were spent on {day}" for day, cents in spent.items() if cents > cap * 100)
+
+
+def _items_are_lots(stage: Rehearsal) -> Iterator[str]:
+    lots = stage.lots()
+    ours = {lot.basta_item_id for lot in lots}
+    theirs = {item.id for item in stage.house.items}
+    yield from (f"item {one} is nobody's" for one in sorted(theirs - ours))
+    for lot in lots:
+        if lot.status in SHOWN and lot.basta_item_id not in theirs:
+            yield f"lot {lot.id} is {lot.status} without an item"
+    sales = Counter(sale.external_id for sale in stage.house.sales.values())
+    yield from (f"{count} sales of {run}" for run, count in sales.items() if count > 1)
+    ordered: Counter[str] = Counter()
+    for order in stage.house.orders.values():
+        if order.status != "CANCELLED":
+            ordered.update(str(line.get("itemId") or line.get("item_id") or line.get("id")) for line in order.lines)
+    yield from (f"item {item} is on {count} orders at Basta" for item, count in ordered.items() if count > 1)
+
+
+def _books_tie(stage: Rehearsal) -> Iterator[str]:
+    store = stage.bank.store
+    refunds = list(store.refunds.values())
+    with stage.record.read() as session:
         pairs = {
-            "captured": (captured, sum(row["amount_paid"] for row in stage.bank.store.invoices.values())),
+            "captured": (
+                total(session, Kind.HAMMER, Kind.PREMIUM, Kind.TAX),
+                sum(row["amount_paid"] for row in store.invoices.values()),
+            ),
             "refunded": (
-                -total(session, Kind.REFUND),
-                sum(row["amount"] for row in stage.bank.store.refunds.values()),
+                -total(session, Kind.REFUND, Kind.REFUND_FAILED),
+                sum(row["amount"] for row in refunds if row["status"] != "failed"),
             ),
             "fees": (
                 -total(session, Kind.STRIPE_FEE, Kind.DISPUTE_FEE),
-                sum(row["fee"] for row in stage.bank.store.movements.values()),
+                sum(row["fee"] for row in store.movements.values()),
             ),
             "disputed": (
                 total(session, Kind.DISPUTE),
-                sum(row["amount"] for row in stage.bank.store.movements.values() if row["type"] == "adjustment"),
+                sum(row["amount"] for row in store.movements.values() if row["type"] == "adjustment"),
             ),
-            "paid at CJ": (
+            "spent at CJ": (
                 -total(session, Kind.GOODS, Kind.FREIGHT),
                 -sum(one.cents for one in stage.cj.payments if one.kind == "pay"),
             ),
         }
-        for lot in stage.lots():
-            share = session.execute(
-                select(func.coalesce(func.sum(InvoiceLine.cents + InvoiceLine.tax_cents), 0)).where(
-                    InvoiceLine.lot_id == lot.id
-                )
-            ).scalar_one()
-            if (lot.refund_cents or 0) > share:
-                yield f"lot {lot.id} was refunded {lot.refund_cents} of {share}"
     yield from (f"{what}: {ours} here, {theirs} there" for what, (ours, theirs) in pairs.items() if ours != theirs)
 
 
-def _lives(stage: Rehearsal) -> Iterator[str]:
+def _lives_are_lawful(stage: Rehearsal) -> Iterator[str]:
     with stage.record.read() as session:
-        for lot in stage.lots():
+        for lot in session.scalars(select(Lot).order_by(Lot.id)):
             at: LotStatus | None = None
             rows = session.scalars(select(History).where(History.lot_id == lot.id).order_by(History.seq))
             for place, row in enumerate(rows, start=1):
-                if row.seq != place or (at is not None and LotStatus(row.to) not in MOVES[at]):
-                    yield f"lot {lot.id}: hop {place} to {row.to}"
+                lawful = at is None or LotStatus(row.to) in MOVES[at]
+                if row.seq != place or (row.frm or None) != (at and str(at)) or not lawful:
+                    yield f"lot {lot.id}: hop {place} from {row.frm} to {row.to}"
                 at = LotStatus(row.to)
             if at is not lot.status:
                 yield f"lot {lot.id} is {lot.status} after {at}"
+
+
+def _mailed_once(stage: Rehearsal) -> Iterator[str]:
+    keys = Counter(mail.key for mail in stage.post.mails)
+    yield from (f"mail {key} went {count} times" for key, count in keys.items() if count > 1)
+
+
+def _cj_is_not_hurried(stage: Rehearsal) -> Iterator[str]:
+    interval = stage.settings.cj_min_interval_seconds
+    asked = [call for call in stage.world.calls if call.vendor == "cj"]
+    for sooner, later in pairwise(asked):
+        if (gap := (later.at - sooner.at).total_seconds()) < interval - ROUNDING_SECONDS:
+            yield f"{gap:.3f} s between {sooner.operation} and {later.operation} at {later.at:%d %H:%M:%S}"
+
+
+def _nothing_leaks(stage: Rehearsal) -> Iterator[str]:
+    hidden = [*SECRETS]
+    for person in stage.world.people.all():
+        hidden += [person.address.line1] if person.address and person.address.line1 else []
+    with stage.record.read() as session:
+        texts: dict[str, Any] = {
+            "history": [row.why for row in session.scalars(select(History)) if row.why],
+            "a lot's note": [lot.error_message for lot in session.scalars(select(Lot)) if lot.error_message],
+            "an incident": [f"{row.title} {row.text} {row.command}" for row in session.scalars(select(Incident))],
+            "the outbox": [json.dumps(row.payload) for row in session.scalars(select(OutboxMessage))],
+            "an alert": [post.text for post in stage.sink.posts],
+            "the log": stage.log,
+        }
+    for where, lines in texts.items():
+        whole = "\n".join(lines)
+        yield from (f"{one!r} stands in {where}" for one in sorted(set(hidden)) if one in whole)
+
+
+PROMISES: dict[str, Callable[[Rehearsal], Iterator[str]]] = {
+    "ordered and bought once": _ordered_once,
+    "charged once, and exactly": _charged_once,
+    "no refund above its share": _given_back_once,
+    "every lot ends": _all_ended,
+    "every effect is settled": _settled,
+    "bought only when paid for, within the cap": _bought_after_payment,
+    "every item is a lot's": _items_are_lots,
+    "the books tie": _books_tie,
+    "only lawful moves": _lives_are_lawful,
+    "one mail a key": _mailed_once,
+    "CJ's pace": _cj_is_not_hurried,
+    "no secret and no address": _nothing_leaks,
+}

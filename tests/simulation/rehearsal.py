@@ -57,6 +57,7 @@ class Rehearsal:
         self.record, self.settings = record, settings
         self.desk = self.open_desk()
         self.courier: Courier | None = None
+        self.log: list[str] = []
         for name in ("rex", "rita"):  # somebody to bid against
             self.person(name)
 
