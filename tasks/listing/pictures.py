@@ -6,6 +6,7 @@ import logging
 
 import httpx
 
+from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk
 from tasks.lots import effects
 from tasks.lots.effects import Answer, Attempt, Manner
@@ -46,11 +47,6 @@ def _put(desk: Desk, lot: Lot, number: int, url: str, order: int, say: Log) -> b
     with desk.record.read() as session:
         if effects.state_of(session, key) in (effects.State.DONE, effects.State.ADOPTED):
             return True
-    fetched = _fetch(desk, url)
-    if isinstance(fetched, str):
-        say.warning("Lot %s, image %s: not uploaded, %s", lot.id, number, fetched)
-        return False
-    body, content_type = fetched
     external_id = desk.record.known_as(f"lot-{lot.id}-{number}")
     assert lot.basta_item_id
     assert lot.basta_sale_id
@@ -64,14 +60,19 @@ def _put(desk: Desk, lot: Lot, number: int, url: str, order: int, say: Log) -> b
         return Answer(found[0].id, {}) if found else None
 
     def act(_: Attempt) -> Answer:
+        fetched = _fetch(desk, url)
+        if isinstance(fetched, str):
+            raise ServiceRefused("the supplier's host", "picture", fetched)
+        body, content_type = fetched
         upload = desk.basta.upload_url(
             sale_id, item_id, order=order, content_type=content_type, external_id=external_id
         )
         desk.basta.put_image(upload, body, content_type)
         return Answer(upload.image_id, {})
 
-    if not desk.settle(key, Manner(look=look, act=act)).ok:
-        say.warning("Lot %s, image %s: Basta refused it", lot.id, number)
+    outcome = desk.settle(key, Manner(look=look, act=act))
+    if not outcome.ok:
+        say.warning("Lot %s, image %s: not uploaded, %s", lot.id, number, outcome.error)
         return False
     say.info("Lot %s, image %s: uploaded", lot.id, number)
     return True
@@ -82,9 +83,9 @@ def _fetch(desk: Desk, url: str) -> tuple[bytes, str] | str:
     try:
         answer = desk.web.get(url)
     except httpx.HTTPError as error:
-        return f"the supplier's host did not answer ({type(error).__name__})"
+        return f"it did not answer ({type(error).__name__})"
     if answer.status_code != 200:
-        return f"the supplier's host answered HTTP {answer.status_code}"
+        return f"it answered HTTP {answer.status_code}"
     body = answer.content
     kind = next((name for magic, name in MAGIC.items() if body.startswith(magic)), None)
     if kind is None:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from tasks.lots.ledger import Kind, total
 from tasks.lots.models import History, Invoice, InvoiceLine, Lot
-from tasks.lots.records import Incident, OutboxMessage
+from tasks.lots.records import Approval, Incident, OutboxMessage
 from tasks.lots.states import FINAL, MOVES, LotStatus
 from tests.simulation.rehearsal import Rehearsal
 
@@ -116,6 +116,8 @@ def _named(stage: Rehearsal) -> set[int]:
             for word, lots in by_invoice.items():
                 if word in f"{incident.key} {incident.title} {incident.text}":
                     named |= lots
+        for asked in session.scalars(select(Approval).where(Approval.state == "ASKED")):
+            named |= set((asked.facts or {}).get("lots", ()))
     return named
 
 
@@ -143,8 +145,8 @@ def _bought_after_payment(stage: Rehearsal) -> Iterator[str]:
         lot = lots.get(one.number)
         if lot is None or captured.get(str(lot.id), float("inf")) > one.at.timestamp():
             yield f"order {one.number} was bought without a captured payment"
-    if cap := stage.settings.daily_spend_cap_usd:
-        yield from (f"{cents} cents were spent on {day}" for day, cents in spent.items() if cents > cap * 100)
+    if cap := stage.settings.daily_cap_cents:
+        yield from (f"{cents} cents were spent on {day}" for day, cents in spent.items() if cents > cap)
 
 
 def _items_are_lots(stage: Rehearsal) -> Iterator[str]:

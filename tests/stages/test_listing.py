@@ -11,7 +11,7 @@ from deployments.sandbox.wire import Reply
 from tasks import listing
 from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Unsettled
-from tests.simulation.rehearsal import Rehearsal
+from tests.simulation.rehearsal import HOUR, Rehearsal
 
 REFUSAL = Reply(200, b'{"data": null, "errors": [{"message": "title is not allowed"}]}', {})
 
@@ -169,3 +169,14 @@ def test_who_publishes_while_another_just_did_finds_it_published(stage: Rehearsa
     late = listing.publish_sale(1)
     assert (came[0].lots, late.lots, late.note) == (2, 2, "it was published before")
     assert stage.calls("basta", "publishSale") == 1
+
+
+def test_a_picture_that_cannot_be_had_any_more_leaves_no_effect_open(stage: Rehearsal) -> None:
+    """Killed in the upload, and the supplier's host away when the run goes on: the upload is looked for all the same."""
+    stage.world.faults.plan(Fault("basta", "createUploadUrl", "timeout_after"))
+    with pytest.raises(RuntimeError, match="not finished"):
+        stage.source()
+    stage.advance(HOUR)
+    stage.world.faults.plan(Fault("images", "GET picture", "500_before"))
+    assert stage.source().is_completed()
+    assert stage.unsettled() == []
