@@ -51,11 +51,19 @@ def pairs(seeds: Seeds = 2_000, start: From = 1, replay: Replay = None, out: Out
 
 
 @app.command()
-def swarm(seeds: Seeds = 300, start: From = 1, replay: Replay = None, out: Out = None) -> None:
+def swarm(
+    seeds: Seeds = 300,
+    start: From = 1,
+    replay: Replay = None,
+    out: Out = None,
+    within: Annotated[
+        float | None, typer.Option("--within", help="Seconds after which no more seeds are tried.")
+    ] = None,
+) -> None:
     """Let each seed draw a world and what goes wrong in it; a broken run is made as short as it can be."""
     if replay is not None:
         _one(lambda: swarms.run_seed(replay))
-    _all(swarms.swarm(seeds, start), out, _shorten)
+    _all(swarms.swarm(seeds, start), out, _shorten, within)
 
 
 def _shorten(result: dict[str, Any]) -> None:
@@ -66,11 +74,17 @@ def _shorten(result: dict[str, Any]) -> None:
 
 
 def _all(
-    results: Iterable[dict[str, Any]], out: Path | None, on_break: Callable[[dict[str, Any]], None] | None = None
+    results: Iterable[dict[str, Any]],
+    out: Path | None,
+    on_break: Callable[[dict[str, Any]], None] | None = None,
+    within: float | None = None,
 ) -> None:
     """Print what broke as it is found, and the figures in the end."""
     began, tried, broken, cycles = time.monotonic(), 0, 0, 0
     for result in results:
+        if within is not None and time.monotonic() - began > within:
+            print(f"{within:.0f} s are over: the rest is not tried")
+            break
         tried += 1
         cycles += result["cycles"]
         if out is not None:

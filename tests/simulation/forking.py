@@ -90,6 +90,7 @@ def alone(name: str, work: Callable[[], Result]) -> Plain:
     pid = os.fork()
     if pid == 0:
         os.close(ours)
+        gc.disable()  # it lives for a few seconds
         _as_worker(theirs, lambda: [work().plain()])
     os.close(theirs)
     return _wait_for(name, pid, ours)

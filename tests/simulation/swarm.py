@@ -6,6 +6,7 @@ smaller: parts are left out for as long as it still breaks one.
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -133,6 +134,8 @@ def swarm(number: int, first: int = 1) -> Iterator[Plain]:
 
     def work(place: int, of: int) -> Iterable[Plain]:
         run_plan(replace(plan_of(1), blows=(), happenings=(), lots=((0, "above_reserve"),)))  # what can be warm, is
+        gc.collect()
+        gc.freeze()
         for seed in range(first + place, first + number, of):
             yield alone(f"seed {seed}", lambda seed=seed: run_seed(seed))  # type: ignore[misc]
 

@@ -172,7 +172,7 @@ def test_who_publishes_while_another_just_did_finds_it_published(stage: Rehearsa
 
 
 def test_a_picture_that_cannot_be_had_any_more_leaves_no_effect_open(stage: Rehearsal) -> None:
-    """Killed in the upload, and the supplier's host away when the run goes on: the upload is looked for all the same."""
+    """Struck in the upload, and the supplier's host away when the run goes on: it is looked for all the same."""
     stage.world.faults.plan(Fault("basta", "createUploadUrl", "timeout_after"))
     with pytest.raises(RuntimeError, match="not finished"):
         stage.source()
