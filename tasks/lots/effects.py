@@ -208,6 +208,16 @@ def give_up(session: Session, key: str, why: str) -> None:
     )
 
 
+def have_no_use(session: Session, why: str, *keys: str) -> None:
+    """Settle calls of unknown fate as refused: what they were about cannot take them any more, as the vendor shows."""
+    session.execute(
+        update(Effect)
+        .where(Effect.key.in_(keys), Effect.state.not_in(SETTLED))
+        .values(state=State.REFUSED, error=why, settled_at=now(), owner=None, lease_until=None)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
 def adopt(session: Session, key: str, answer: Answer, request: Mapping[str, Any], **subject: int | None) -> bool:
     """Settle an effect that the vendor shows as happened, whoever did it; False when it was settled before."""
     plan(session, key, request, **subject)
