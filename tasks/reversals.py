@@ -340,6 +340,7 @@ def end_basta_order(session: Session, lot: Lot) -> None:
         invoice = session.get_one(Invoice, lot.invoice_id)
         given = {"order_id": invoice.basta_order_id}
         effects.plan(session, f"basta-cancel:{invoice.id}", given, invoice_id=invoice.id)
+        incidents.over(session, f"invoice:{invoice.id}:credited")
 
 
 def _order_lives(lot: Lot, what: str) -> Trouble:

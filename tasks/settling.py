@@ -81,6 +81,7 @@ def mark_paid(
     invoice.paid_cents = captured
     if captured <= 0:
         invoice.status = "CREDITED"
+        _nothing_captured(session, invoice, notes)
         return
     credited = _credited_lots(session, invoice.id, notes)
     lines = list(session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id)))
@@ -226,6 +227,27 @@ def lots_for_letter(session: Session, lines: list[InvoiceLine]) -> list[dict[str
     for line in lines:
         sums[line.lot_id] = sums.get(line.lot_id, 0) + line.cents + line.tax_cents
     return [{"title": session.get_one(Lot, lot_id).title, "cents": cents} for lot_id, cents in sorted(sums.items())]
+
+
+def _nothing_captured(session: Session, invoice: Invoice, notes: tuple[vendor.CreditNote, ...]) -> None:
+    """Lots that no credit note of their own ended are neither paid nor given up: a person must say which."""
+    given_up = _credited_lots(session, invoice.id, notes)
+    lots = session.scalars(select(Lot).where(Lot.invoice_id == invoice.id, Lot.status.in_(UNPAID)))
+    waiting = [lot.id for lot in lots if lot.id not in given_up and lot.refund_status is None]
+    if waiting:
+        incidents.report(session, _credited(invoice, waiting))
+
+
+def _credited(invoice: Invoice, lots: list[int]) -> Trouble:
+    return Trouble(
+        key=f"invoice:{invoice.id}:credited",
+        alert="books",
+        severity="HIGH",
+        title=f"Invoice {invoice.stripe_invoice_id} reads paid, but nothing was captured",
+        text=f"A credit at Stripe stands for the money. Cancel, or bill, lot {', '.join(map(str, lots))}.",
+        command=f"pipeline lot cancel {lots[0]}",
+        cents=invoice.total_cents,
+    )
 
 
 def _underpaid(invoice: Invoice, captured: int, owed: int) -> Trouble:

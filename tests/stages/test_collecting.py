@@ -148,6 +148,8 @@ def test_a_credit_balance_that_pays_an_invoice_buys_nothing(stage: Rehearsal) ->
     assert stage.invoices()[0].status == "CREDITED"
     assert "PAID" not in stage.life(lot)
     assert stage.cj.orders == []
+    (incident,) = stage.incidents("invoice:1:credited")  # neither paid nor given up: a person is asked
+    assert incident.command == f"pipeline lot cancel {lot}"
 
 
 def test_the_fee_that_stripe_tells_late_is_booked_when_it_is_known(stage: Rehearsal) -> None:
