@@ -113,6 +113,21 @@ def _one(run: Callable[[], Result]) -> None:
     sys.exit(1 if result.violations else 0)
 
 
+@app.command()
+def mutants(
+    only: Annotated[list[str] | None, typer.Option("--only", help="One alone; more than once for more.")] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="How many to try at most for each.", min=1)] = 40,
+    out: Out = None,
+) -> None:
+    """Plant bugs, one at a time, and see each of them found; exit 1 where one survives."""
+    from tests.simulation.mutants import hunting
+
+    unknown = sorted({*(only or ())} - {one.name for one in hunting.ALL})
+    if unknown:
+        raise typer.BadParameter(f"no mutant is called {', '.join(unknown)}.")
+    sys.exit(hunting.report([one for one in hunting.ALL if not only or one.name in only], seeds, out))
+
+
 DATABASES = Annotated[str, typer.Option("--database", help="sqlite or postgresql; both when not given.")]
 
 

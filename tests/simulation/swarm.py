@@ -181,7 +181,7 @@ class Swarm(Play):
         self.plan, self.schedule = plan, plan.lines()
         self._blows = sorted(plan.blows, key=lambda one: one.point)
         self._dice = random.Random(plan.seed)
-        self._dark_hours = 0.0
+        self._dark_hours, self.home = 0.0, HOME
         options = self.stage.cj.options
         options.ship_after_seconds = options.deliver_after_seconds = plan.parcel_hours * HOUR
 
@@ -189,7 +189,7 @@ class Swarm(Play):
         """Source, close, and process until nothing has changed for longer than any deadline."""
         stage, plan = self.stage, self.plan
         for one in plan.buyers:
-            address = HOME if one.has_address else NOWHERE
+            address = self.home if one.has_address else NOWHERE
             stage.person(one.name, one.manner, address=address, pays_after=one.pays_after)
         if plan.webhooks != "none":
             self.listen(plan.webhooks)
