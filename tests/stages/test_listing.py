@@ -135,11 +135,41 @@ def test_a_fault_in_any_write_to_basta_ends_in_one_sale_without_a_duplicate_or_a
                 break
         stage.advance(200)
     assert stage.world.faults.planned[0].seen >= 1
+    one_sale_of_two(stage)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("write", WRITES)
+def test_a_death_at_any_write_to_basta_ends_in_one_sale_without_a_duplicate_or_an_orphan(
+    stage: Rehearsal, write: str, when: str
+) -> None:
+    """L1: before the call is sent, or after its effect and before anything of it is written down."""
+    died: list[str] = []
+
+    def kill(label: str) -> None:
+        if label == f"basta {write}" and not died:
+            died.append(label)
+            raise KeyboardInterrupt
+
+    setattr(stage.exchange, when, kill)
+    with pytest.raises(KeyboardInterrupt):
+        stage.source(products=2)
+    stage.desk = stage.open_desk()
+    for _ in range(6):
+        stage.advance(200)
+        with suppress(RuntimeError, ServiceUnavailable, Unsettled):
+            if stage.source(products=2).is_completed():
+                break
+    one_sale_of_two(stage)
+
+
+def one_sale_of_two(stage: Rehearsal) -> None:
     (sale,) = stage.house.sales.values()
     assert sale.status == "PUBLISHED"
     assert sorted(item.external_id for item in sale.items) == [stage.record.known_as(f"lot-{n}") for n in (1, 2)]
     for item in sale.items:
         named = [image["externalId"] for image in item.images]
+        assert named
         assert len(named) == len(set(named))
     assert len(stage.house.policies) == 1
     assert [lot.status for lot in stage.lots()] == ["PUBLISHED", "PUBLISHED"]

@@ -1,0 +1,83 @@
+"""W5, W6: a vendor hangs, two cycles meet, and a killed one leaves its lease behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from deployments.sandbox.faults import Fault
+from tasks.desk import CALL_DEADLINE_SECONDS, sockets
+from tests.simulation.lines import PATIENCE_SECONDS
+from tests.simulation.rehearsal import HOUR, Rehearsal
+
+
+@pytest.mark.parametrize("vendor", ["cj", "basta", "stripe", "resend"])
+def test_a_vendor_that_hangs_costs_the_cycle_its_budget_and_no_more(stage: Rehearsal, vendor: str) -> None:
+    """W5: every call of it hangs, in a cycle with work for all stages."""
+    names = [f"b{number}" for number in range(5)]
+    for name in names:
+        stage.person(name)
+    lots = stage.sell(*names)
+    stage.world.faults.plan(Fault(vendor, "*", "timeout_before", times=10**6))
+    began = stage.clock.at
+    stage.cycle()
+    assert (stage.clock.at - began).total_seconds() <= stage.settings.process_budget_seconds + 8 * PATIENCE_SECONDS
+    stage.world.faults.clear()
+    stage.cycles(5)
+    assert {stage.status(lot) for lot in lots} == {"CJ_PAID"}
+    assert len(stage.cj.orders) == 5
+
+
+def test_every_line_to_the_outside_has_a_deadline(stage: Rehearsal) -> None:
+    """W5: the lease of an effect is longer than its call can be."""
+    with sockets() as line:
+        limits = line.timeout
+        assert None not in (limits.connect, limits.read, limits.write, limits.pool)
+        assert (limits.connect or 0) + (limits.read or 0) <= CALL_DEADLINE_SECONDS
+    assert isinstance(line, httpx.Client)
+
+
+def test_a_second_cycle_does_not_start_while_one_runs(stage: Rehearsal) -> None:
+    """W6: another is started at the first one's every call."""
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    ends: list[Any] = []
+
+    def another(_: str) -> None:
+        before = len(stage.world.calls)
+        ends.append(stage.cycle())
+        assert len(stage.world.calls) == before
+
+    stage.exchange.before = another
+    assert stage.cycle().name != "Skipped"
+    assert len(ends) > 10
+    assert {(state.name, state.is_cancelled()) for state in ends} == {("Skipped", True)}
+    assert "already being run" in ends[0].message
+    assert stage.status(lot) == "CJ_PAID"
+    assert len(stage.cj.orders) == 1
+
+
+def test_a_cycle_that_was_killed_blocks_the_next_ones_for_its_lease_only(
+    stage: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W6: the dead give nothing back."""
+    from tasks.lots import leases
+
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+
+    def kill(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dead:
+        dead.setattr(leases, "give_back", lambda *_: None)
+        stage.exchange.before = kill
+        with pytest.raises(KeyboardInterrupt):
+            stage.cycle()
+    stage.exchange.before = lambda _: None
+    assert stage.cycle().name == "Skipped"
+    stage.advance(HOUR / 4)
+    assert stage.cycle().name != "Skipped"
+    assert stage.status(lot) == "CJ_PAID"
