@@ -166,6 +166,7 @@ ROWS: list[Row] = [
     ]),
     ("W5", "a vendor hangs: each call has a deadline, the cycle ends in time", [
         f"{TIME}::test_a_vendor_that_hangs_costs_the_cycle_its_budget_and_no_more",
+        f"{TIME}::test_forty_lots_do_not_wait_forty_times_for_a_vendor_that_hangs",
         f"{TIME}::test_every_line_to_the_outside_has_a_deadline",
     ]),
     ("W6", "two cycles at once; a killed one leaves its run behind", [

@@ -30,6 +30,17 @@ def test_a_vendor_that_hangs_costs_the_cycle_its_budget_and_no_more(stage: Rehea
     assert len(stage.cj.orders) == 5
 
 
+def test_forty_lots_do_not_wait_forty_times_for_a_vendor_that_hangs(stage: Rehearsal) -> None:
+    """W5."""
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    stage.stock_up(lot, 40)
+    stage.world.faults.plan(Fault("cj", "*", "timeout_before", times=10**6))
+    began = stage.clock.at
+    stage.cycle()
+    assert (stage.clock.at - began).total_seconds() <= stage.settings.process_budget_seconds + 8 * PATIENCE_SECONDS
+
+
 def test_every_line_to_the_outside_has_a_deadline(stage: Rehearsal) -> None:
     """W5: the lease of an effect is longer than its call can be."""
     with sockets() as line:
