@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 import typer
-from typer.exceptions import TyperException
+from typer.exceptions import Abort, TyperException
 
 from deployments.commands import (
     approvals,
@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _refuse(error.format_message())
     except (SettingsError, StampMismatch) as error:
         _refuse(str(error))
+    except Abort:
+        sys.stderr.write("Nobody answered, so nothing was done.\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(status if isinstance(status, int) else 0)

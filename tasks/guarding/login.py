@@ -48,13 +48,23 @@ def watch_login(met: Sequence[Exception]) -> None:
 
 
 def _trouble(service: str, error: NotLetIn) -> Trouble:
+    key, text = f"{PREFIX}{service.lower()}", f"{error}. {WAITS[service]}"
+    if service == "CJ":
+        return Trouble(
+            key=key,
+            alert="cj-login",
+            severity="CRITICAL",
+            title="CJ refuses our login",
+            text=text,
+            command="pipeline process",
+        )
     return Trouble(
-        key=f"{PREFIX}{service.lower()}",
-        alert="cj-login" if service == "CJ" else "vendor-login",
+        key=key,
+        alert="vendor-login",
         severity="CRITICAL",
-        title=f"{service} refuses our {'login' if service == 'CJ' else 'key'}",
-        text=f"{error}. {WAITS[service]}",
-        command="pipeline process" if service == "CJ" else "pipeline doctor",
+        title=f"{service} refuses our key",
+        text=text,
+        command="pipeline doctor",
     )
 
 

@@ -63,7 +63,7 @@ class Site:
         raise AssertionError(f"no run {start!r} in state {state}: {names}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The pipeline set up on a server of its own, pointed at a sandbox, with short durations."""
     home, root = tmp_path_factory.mktemp("browser"), Path(__file__).parents[2]
@@ -113,7 +113,7 @@ def _ours() -> set[str]:
     return {str(field.alias) for field in Settings.model_fields.values()}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def worked(site: Site) -> Site:
     """A sale sourced and closed, one of its lots failing at CJ: its task is red."""
     site.pipeline("setup")
@@ -130,7 +130,7 @@ def worked(site: Site) -> Site:
     return site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def worker(worked: Site) -> Iterator[Site]:
     """A worker, as an operator starts one."""
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "pipeline", "--type", "process"]
@@ -141,7 +141,7 @@ def worker(worked: Site) -> Iterator[Site]:
             it.terminate()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(site: Site) -> Iterator[Any]:
     """A page in headless Chromium."""
     program = next((found for name in BROWSERS if (found := shutil.which(name))), None)

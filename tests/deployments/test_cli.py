@@ -112,7 +112,7 @@ def test_a_pause_is_shown_on_top_and_ends(capsys: pytest.CaptureFixture[str]) ->
     assert run("status") == 0
     assert capsys.readouterr().out.startswith("buying is paused")
     assert run("resume", "all") == 0
-    assert "storefront is empty" in (run("status"), capsys.readouterr().out)[1]
+    assert "Storefront empty" in (run("status"), capsys.readouterr().out)[1]
 
 
 def test_a_report_of_an_empty_record_says_so_and_is_written_all_the_same(

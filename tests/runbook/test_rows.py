@@ -14,6 +14,7 @@ import yaml
 from typer.main import get_command
 
 from deployments.cli import app
+from tasks.handling import CANCELLING
 from tasks.lots.states import LotStatus
 from tasks.rules.alerts import ALERTS
 from tasks.settings import Settings
@@ -96,6 +97,11 @@ def test_every_status_and_schedule_is_explained() -> None:
     for old, (when, cron) in rows.SCHEDULES.items():
         assert any(old in line and when in line for line in section("Schedules").splitlines())
         assert cron in crons
+
+
+def test_what_cancelling_does_is_told_for_every_status_as_the_code_has_it() -> None:
+    told = dict(re.findall(r"^\| ([A-Z_]+) \| (.*) \|$", section("A lot's life"), re.MULTILINE))
+    assert told == {str(status): sentence for status, (_, sentence) in CANCELLING.items()}
 
 
 def command_at(words: list[str]) -> tuple[Any, list[str]]:

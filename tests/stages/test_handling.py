@@ -15,7 +15,7 @@ from tasks.handling import CANCELLING, Refused
 from tasks.lots.ledger import Kind, total
 from tasks.lots.moving import hold
 from tasks.lots.states import LotStatus
-from tests.simulation.crash import Killed
+from tests.simulation.knife import Killed
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 from tests.stages.conftest import Stage
 from tests.stages.test_refunding import refunds, share
