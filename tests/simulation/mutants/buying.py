@@ -12,7 +12,6 @@ from tests.simulation.rehearsal import Rehearsal
 ORDERING, CHECKING = "tasks.fulfilment.ordering", "tasks.fulfilment.checking"
 CREATE = "before cj POST /shopping/order/createOrderV2"
 PLAIN = Scene("nothing goes wrong", lots=(1,))
-PLAIN_TWO = Scene("nothing goes wrong, two lots", lots=(2,))
 CREATION_LOST = Scene("the answer to an order is lost", blows=1, aim=(CREATE,), kinds=LANDED)
 
 
@@ -109,7 +108,7 @@ MUTANTS = (
         Scene("Basta adds a premium", lots=(1,), stage=charging_fees),
     ),
     Mutant(
-        "half-an-address",
+        "address-taken-incomplete",
         "an address without a postal code is good enough",
         (
             Cut(
