@@ -31,8 +31,10 @@ ENDLESS = ("webhooks", "sandbox")
 ELSEWHERE = {"pipeline demo"}
 #: What stands in a block is meant to be pasted; a name in a sentence is not.
 IN_BLOCKS = set(re.findall(r"^pipeline .*$", BOOK, re.MULTILINE))
-#: A doctor without a worker finds one missing; nobody is there to say yes to a restore.
-MAY_SAY = {"pipeline doctor": {0, 1}, "pipeline doctor --json": {0, 1}, "pipeline restore --from FILE": {1, 2}}
+#: A doctor without a worker finds one missing; a lot may be past what is asked, which is refused in a sentence;
+#: the books may differ for the moment in which a parcel or a refund is under way; and who waits half a second only
+#: does not hear of every message that it arrived (tests/flows/test_alerts.py does).
+MAY_SAY = {"doctor": {0, 1}, "lot": {0, 2}, "reconcile": {0, 1}, "automations": {0, 1}}
 #: Between two polls a person waits for half a minute; a test does not.
 LONGEST_WAIT = 0.5
 SECOND = 1 / 86_400
@@ -45,7 +47,7 @@ FAST = {
 
 def in_order() -> list[str]:
     """The book's commands as they come, each once; pauses are ended where they were begun."""
-    known = {one for one in typed() if one.startswith("pipeline ") and one not in ELSEWHERE}
+    known = {one for one in typed() if one in IN_BLOCKS and one not in ELSEWHERE}
     return sorted(known, key=lambda one: BOOK.index(one))
 
 
@@ -100,7 +102,7 @@ def test_every_command_of_the_book_does_what_it_says(
             "LOT_ID": str(lot.id),
             "ID": str(lot.id),
             "KEYWORD_ID": str(session.scalars(select(Keyword.id)).first()),
-            "FILE": str(tmp_path / "copy.sqlite"),
+            "FILE": str(tmp_path / "another.sqlite"),
         }
     with clock.held_by(lambda: datetime.now(UTC), lambda seconds: time.sleep(min(seconds, LONGEST_WAIT))):
         surprises = list(surprising(names, capsys))
@@ -111,11 +113,10 @@ def surprising(names: dict[str, str], capsys: pytest.CaptureFixture[str]) -> Ite
     """Type them all; those that ended otherwise than the book says."""
     for line in in_order():
         if (what := line.split()[1]) in ENDLESS:
-            if line in IN_BLOCKS:
-                assert listens((what, "--port")), line
+            assert listens((what, "--port")), line
             continue
         came = type_it([names.get(word, word) for word in shlex.split(line)[1:]])
-        if came not in MAY_SAY.get(line, {0}):
+        if came not in MAY_SAY.get(what, {0}):
             yield f"{line}: exit status {came}: {capsys.readouterr().err[-300:]}"
         if line.startswith("pipeline pause"):
             type_it(["resume", "all"])
