@@ -63,7 +63,7 @@ class Ward:
     @cached_property
     def record(self) -> Record:
         """The record."""
-        return open_record(self.settings.record_url)
+        return open_record(self.settings.record_url, self.settings.record_token)
 
     @cached_property
     def desk(self) -> Desk:

@@ -346,8 +346,12 @@ def test_failed_crashed_silent_and_zombie_runs_are_told_by_the_server_alone(
     try:
         with get_client(sync_client=True) as client:  # a worker and its run, both killed
             zombie: UUID = client.create_flow_run(processing, name="zombie run", state=Running()).id
+        whose = {"prefect.resource.role": "flow", "prefect.resource.name": "processing"}
         emit_event(
-            "prefect.flow-run.heartbeat", resource={"prefect.resource.id": f"prefect.flow-run.{zombie}"}, id=uuid4()
+            "prefect.flow-run.heartbeat",
+            resource={"prefect.resource.id": f"prefect.flow-run.{zombie}"},
+            related=[{"prefect.resource.id": f"prefect.flow.{uuid4()}", **whose}],
+            id=uuid4(),
         )
         sourcing("`no` such @everyone thing {{body}}", 45, 1, return_state=True)  # type: ignore[call-overload]
         (tmp_path / "garbage.sqlite").write_bytes(b"this is no database" * 1_000)

@@ -81,6 +81,7 @@ class Loopback(Rehearsal):
     def __init__(self, record: Record, settings: Settings, clock: SharedClock, world: World) -> None:
         self.record, self.settings, self.clock, self.world = record, settings, clock, world  # type: ignore[assignment]
         self.courier = None
+        self.log: list[str] = []  # our processes write to logs of their own; a rehearsal's is read for what leaks
         for name in ("rex", "rita"):
             self.person(name)
 
