@@ -38,9 +38,10 @@ def reserve(record: Record, interval_seconds: float) -> datetime:
         # The row's lock comes first: the clock is read only when it is ours.
         query = select(CjSlot).where(CjSlot.name == SLOT)
         slot = session.scalars(query.with_for_update() if record.dialect == "postgresql" else query).one()
-        at, read_at = database_milliseconds(session), now()
+        asked_at, at, read_at = now(), database_milliseconds(session), now()
         start = max(slot.next_at_ms, at)
-        slot.next_at_ms = start + width
+        # An answer that was under way for long makes this call so much later: the next one keeps its distance to it.
+        slot.next_at_ms = start + width + int((read_at - asked_at).total_seconds() * 1000)
         return read_at + timedelta(milliseconds=start - at)
 
 

@@ -132,6 +132,21 @@ def test_no_two_calls_of_cj_come_closer_than_the_interval_from_four_workers(reco
     assert min(later - sooner for sooner, later in pairwise(starts)) >= interval
 
 
+def test_a_clock_that_answers_late_brings_no_two_calls_together(
+    sqlite_record: Record, held_clock: HeldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delays = iter((0.08, 0.0, 0.05, 0.0))
+
+    def far_away(_: object) -> int:
+        read = round(held_clock.now().timestamp() * 1000)
+        held_clock.advance(next(delays))  # the answer's way back
+        return read
+
+    monkeypatch.setattr(cj_calls, "database_milliseconds", far_away)
+    slots = [cj_calls.reserve(sqlite_record, 1.2) for _ in range(4)]
+    assert min((later - sooner).total_seconds() for sooner, later in pairwise(slots)) >= 1.2
+
+
 def test_what_cj_tells_of_its_allowance_wins_over_our_own_count(record: Record) -> None:
     with record.write() as session:
         for _ in range(3):

@@ -26,7 +26,7 @@ def settings(**values: str) -> Settings:
 def test_a_lot_is_linked_to_its_pages_at_the_vendors(sqlite_record: Record) -> None:
     with sqlite_record.write() as session:
         make_lot(session, LotStatus.CJ_PAID, basta_sale_id="s", stripe_invoice_id="in_9", cj_order_id="77")
-        live = pages.lots(session, settings(STRIPE_SECRET_KEY="sk_live_x"))
+        live = pages.lots(session, settings(STRIPE_SECRET_KEY="sk_live.x"))
         test = pages.lots(session, settings(STRIPE_SECRET_KEY="sk_test_x"))
         sandbox = pages.lots(session, settings(**SANDBOX))
     assert "[Stripe](https://dashboard.stripe.com/invoices/in_9)" in live
