@@ -129,7 +129,7 @@ def test_the_vendors_are_not_taken_for_each_other(client: Sender) -> None:
 )
 def test_signed_nonsense_is_never_a_crash_and_unsigned_never_accepted(client: Sender, body: bytes, source: str) -> None:
     assert client.post(source, body) == 401
-    assert client.post(source, body, signed(source, body)) in (200, 400)
+    assert client.post(source, body, signed(source, body)) in (200, 204, 400)  # 204: the doctor's own self-test
 
 
 class CountedBell(Bell):
