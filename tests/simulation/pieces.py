@@ -6,6 +6,7 @@ by a fresh process as the deployment would. Small enough for every run of the te
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 
 from tasks.lots import pauses
@@ -92,9 +93,9 @@ class Piece(Play):
         self.knife.sharp = False
         self.after()
 
+    @abstractmethod
     def before(self) -> None:
         """What leads to it."""
-        raise NotImplementedError
 
     def stretch(self) -> None:
         """What is struck: one cycle, as a rule."""
@@ -121,9 +122,9 @@ class Piece(Play):
         promises = [one for one in broken(self.stage) if not one.startswith("every lot ends")]  # a piece ends before
         return [*promises, *ends, *self.wrong()]
 
+    @abstractmethod
     def wrong(self) -> Iterator[str]:
         """What this piece must show beside all promises."""
-        raise NotImplementedError
 
     def sold(self, *winners: str) -> list[int]:
         """Lots whose sale is closed."""

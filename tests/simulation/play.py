@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -67,7 +68,7 @@ class Result:
         return {name: value for name, value in asdict(self).items() if name != "history"}
 
 
-class Play:
+class Play(ABC):
     """What every play has: a stage whose calls and commits are points, and a pipeline that is started again."""
 
     def __init__(self, name: str, *, strike: Strike | None = None, seed: int = 1, **settings: str) -> None:
@@ -118,9 +119,9 @@ class Play:
             history,
         )
 
+    @abstractmethod
     def act(self) -> None:
         """The play itself."""
-        raise NotImplementedError
 
     def ended(self) -> list[str]:
         """What broke."""
