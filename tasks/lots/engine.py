@@ -124,6 +124,11 @@ class Record:
         with self.read() as session:
             return str(session.execute(text("select value from stamp where name = 'record'")).scalar_one())
 
+    @cached_property
+    def _looking(self) -> Engine:
+        """The same engine, for transactions that write nothing."""
+        return self.engine.execution_options(readonly=True)
+
     def known_as(self, thing: str) -> str:
         """What the vendors know a thing of this record by: our ids begin anew with every record, accounts do not."""
         return f"{thing}-{self.name}" if self.name else thing
@@ -137,10 +142,8 @@ class Record:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for looking only; it never waits for a writer."""
-        with self.engine.connect().execution_options(readonly=True) as connection:
-            with Session(connection, expire_on_commit=False, autoflush=False) as session:
-                yield session
-            connection.rollback()
+        with Session(self._looking, expire_on_commit=False, autoflush=False) as session:
+            yield session
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:

@@ -26,8 +26,9 @@ class MortalRecord(Record):
         name = f"file:/record-{next(_numbers)}?vfs=memdb"
         self._anchor = sqlite3.connect(name, uri=True, check_same_thread=False)  # the file lives while one is open
         _fill(self._anchor)
-        super().__init__(connect(f"sqlite:///{name}&uri=true"))
-        event.listen(self.engine, "connect", _in_a_hurry)
+        self._warm = _idle.pop() if _idle else _WarmEngine()
+        self._warm.file = name
+        super().__init__(self._warm.engine)
         self.knife = knife
         assert self.name  # read once, here: nothing is read beside a writer in memory
 
@@ -50,6 +51,23 @@ class MortalRecord(Record):
         """Forget everything."""
         super().close()
         self._anchor.close()
+        _idle.append(self._warm)
+
+
+class _WarmEngine:
+    """An engine that one record after another uses: what it compiled for the first it knows for the next."""
+
+    def __init__(self) -> None:
+        self.file = ""
+        self.engine = connect("sqlite:///file:/nothing?vfs=memdb&uri=true")
+        event.listen(self.engine, "do_connect", self._open)
+        event.listen(self.engine, "connect", _in_a_hurry)
+
+    def _open(self, _dialect: Any, _record: Any, given: list[Any], _named: Any) -> None:
+        given[0] = self.file
+
+
+_idle: list[_WarmEngine] = []
 
 
 def _in_a_hurry(raw: Any, _record: Any) -> None:
