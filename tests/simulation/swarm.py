@@ -210,7 +210,7 @@ class Swarm(Play):
             self.cycle()
             now = self._state()
             moved, seen = now != seen, now
-            apart = 600.0 if moved else min(apart * 2, 4 * HOUR)
+            apart = 600.0 if moved else min(apart * 2, 8 * HOUR)
             still = 0.0 if moved else still + apart
             if still >= STILL_SECONDS or (not moved and self.stage.is_quiet() and not self._to_come()):
                 return
