@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from unittest import mock
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 import flows.processing
 import flows.sourcing  # noqa: F401 - Prefect sets its logging up when it is imported, not in the middle of a run
@@ -138,17 +138,20 @@ class Play(ABC):
 
     def source(self, keyword: str, products: int) -> None:
         """Source until it is done: the operator types the command again only where the run did not end."""
+        before = self._sourced(keyword)
         for _ in range(12):
-            with self.record.read() as session:
-                done = session.scalars(
-                    select(SourcingRun.id).where(SourcingRun.keyword == keyword, SourcingRun.state == "DONE")
-                )
-                if done.first() is not None:
-                    return
+            if self._sourced(keyword) > before:
+                return
             state = self.alive(lambda: self.stage.source(keyword, products))
             if state is not None and state.is_completed():
                 return
             self.stage.advance(UNTIL_LEASES_END)
+
+    def _sourced(self, keyword: str) -> int:
+        """How often a word was sourced to the end."""
+        done = select(func.count()).where(SourcingRun.keyword == keyword, SourcingRun.state == "DONE")
+        with self.record.read() as session:
+            return session.execute(done).scalar_one()
 
     def cycle(self) -> None:
         """One cycle, whatever becomes of it."""

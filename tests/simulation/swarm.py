@@ -9,34 +9,24 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import func, select
 
-from deployments.sandbox.cj.envelope import Refusal
 from deployments.sandbox.people import Address
-from deployments.sandbox.stripe.store import ApiError
-from tasks.lots import pauses
 from tasks.lots.models import History, Lot
 from tasks.lots.records import Effect, Incident, LedgerEntry
 from tests.simulation.forking import Plain, alone, in_children, workers
+from tests.simulation.happening import HAPPENINGS, Eventful
 from tests.simulation.knife import CRASH, Point, faults_of
-from tests.simulation.play import Play, Result
+from tests.simulation.play import Result
 from tests.simulation.rehearsal import HOME, HOUR
 
 KEYWORDS = ("phone stand", "usb hub")
 MANNERS = ("good", "good", "good", "recovers", "good_later", "no_card", "secure", "declined", "ignores")
 HAMMERS = ("above_reserve", "above_reserve", "above_reserve", "above_reserve", "below_reserve", "no_bid")
 WEBHOOKS = ("none", "normal", "lost", "doubled", "shuffled")
-#: What people, vendors and banks do of themselves, to a lot, some hours after the auction.
-HAPPENINGS = (
-    "delisted", "no stock", "dearer", "far dearer", "freight doubles", "cj cancels", "balance short",
-    "paid by hand at cj",
-    "refunded by hand", "disputed and won", "disputed and lost", "voided by hand", "refund fails", "buying paused",
-    "charging paused", "cj lies about a payment", "cj lies about an order", "everything off",
-)  # fmt: skip
 NOWHERE = Address("Ada Demo", "", "", "", "")
 #: A run is still when nothing changed for so long: longer than every deadline of the settings below.
 STILL_SECONDS = 30 * HOUR
@@ -172,16 +162,16 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, lots=plan.lots[:-1], happenings=tuple(one for one in plan.happenings if one.lot < last))
 
 
-class Swarm(Play):
+class Swarm(Eventful):
     """One plan, played."""
 
     def __init__(self, plan: Plan) -> None:
         cap = {"DAILY_SPEND_CAP_USD": "25"} if plan.capped else {}
-        super().__init__(f"seed {plan.seed}", strike=self._strike, seed=plan.seed, **SHORT, **cap)
+        dice = random.Random(plan.seed)
+        super().__init__(f"seed {plan.seed}", dice=dice, strike=self._strike, seed=plan.seed, **SHORT, **cap)
         self.plan, self.schedule = plan, plan.lines()
         self._blows = sorted(plan.blows, key=lambda one: one.point)
-        self._dice = random.Random(plan.seed)
-        self._dark_hours, self.home = 0.0, HOME
+        self.home = HOME
         options = self.stage.cj.options
         options.ship_after_seconds = options.deliver_after_seconds = plan.parcel_hours * HOUR
 
@@ -249,60 +239,7 @@ class Swarm(Play):
         lots = self.stage.lots()
         if one.lot >= len(lots):
             return
-        with suppress(KeyError, IndexError, ValueError, Refusal, ApiError):  # it cannot happen to this lot now
-            self._do_to(one.what, lots[one.lot])
-
-    def _do_to(self, what: str, lot: Lot) -> None:
-        cj, bank, world = self.stage.cj, self.stage.bank, self.stage.world
-        match what:
-            case "delisted":
-                cj.delist(lot.cj_vid)
-            case "no stock":
-                cj.set_stock(lot.cj_vid, lot.from_country, 0)
-            case "dearer":
-                cj.set_price(lot.cj_vid, lot.goods_cents * 11 // 10)
-            case "far dearer":
-                cj.set_price(lot.cj_vid, lot.goods_cents * 14 // 10)
-            case "freight doubles":
-                cj.scale_freight("US", 2)
-            case "cj cancels":
-                if cj.order(lot.cj_order_number or "").shipped is None:  # what is on its way is not called back
-                    cj.cancel_order(lot.cj_order_number)
-            case "balance short":
-                had = cj.purse.balance_cents
-                cj.set_balance(100)
-                world.after(6 * HOUR, lambda: cj.top_up(had - 100), "top up")
-            case "paid by hand at cj":
-                cj.pay_by_hand(lot.cj_order_number or "")
-            case "refunded by hand":
-                bank.refund_by_hand(lot.stripe_invoice_id, bank.store.invoices[lot.stripe_invoice_id]["amount_paid"])
-            case "disputed and won" | "disputed and lost":
-                dispute = bank.open_dispute(lot.stripe_invoice_id)
-                won = what.endswith("won")
-                world.after(8 * HOUR, lambda: bank.close_dispute(dispute["id"], won), "the bank decides")
-            case "voided by hand":
-                bank.void_by_hand(lot.stripe_invoice_id)
-            case "refund fails":
-                bank.fail_refund(lot.stripe_refund_id)
-            case "buying paused" | "charging paused":
-                scope = what.split()[0]
-                self._pause(scope)
-                world.after(5 * HOUR, lambda: self._resume(scope), "resume")
-            case "cj lies about a payment":
-                cj.options.pay_lies.append(self._dice.choice(("success without effect", "error with effect")))
-            case "cj lies about an order":
-                lie = self._dice.choice(("busy without order", "busy with order", "empty with order"))
-                cj.options.create_lies.append(lie)
-            case "everything off":
-                self._dark_hours = 6.0
-
-    def _pause(self, scope: str) -> None:
-        with self.record.quietly() as session:
-            pauses.pause(session, scope)
-
-    def _resume(self, scope: str) -> None:
-        with self.record.quietly() as session:
-            pauses.resume(session, scope)
+        self.befall(one.what, lots[one.lot])
 
 
 __all__ = ["Plan", "Swarm", "plan_of", "run_plan", "run_seed", "shortest", "swarm"]
