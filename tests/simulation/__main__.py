@@ -87,9 +87,7 @@ def _all(
             break
         tried += 1
         cycles += result["cycles"]
-        if out is not None:
-            with out.open("a") as file:
-                file.write(json.dumps(result) + "\n")
+        _add(out, result)
         if result["violations"]:
             broken += 1
             print(f"{result['name']}: {'; '.join(result['violations'])}")
@@ -111,6 +109,45 @@ def _one(run: Callable[[], Result]) -> None:
     print(*result.schedule, sep="\n")
     print(f"history {result.digest}, {result.seconds:.1f} s, {'; '.join(result.violations) or 'every promise kept'}")
     sys.exit(1 if result.violations else 0)
+
+
+@app.command()
+def month(
+    lots: Annotated[int, typer.Option("--lots", help="How many in all.", min=1)] = 2_000,
+    days: Annotated[int, typer.Option("--days", help="In how many days they are sourced.", min=1)] = 30,
+    faulty: Annotated[float, typer.Option("--faulty", help="The share of calls that fail.", min=0, max=0.5)] = 0.02,
+    seed: Annotated[int, typer.Option("--seed", help="What it is drawn from.", min=1)] = 1,
+    out: Out = None,
+) -> None:
+    """Let days pass with sales, buyers and faults, till all is still; exit 1 where a promise broke."""
+    from tests.simulation.month import Figures, Month
+
+    def tell(one: Figures) -> None:
+        print(_day(one), flush=True)
+        _add(out, one)
+
+    play = Month(lots, days, faulty, seed, tell)
+    result = play.run()
+    figures = {**play.last, "violations": len(result.violations), "digest": result.digest}
+    _add(out, {**figures, "what": result.violations})
+    print(*(f"  {one}" for one in result.violations), sep="\n")
+    print(f"{sum(result.lots.values())} lots, {_so_far(figures)}, {result.seconds / 60:.1f} minutes")
+    sys.exit(1 if result.violations else 0)
+
+
+def _day(one: dict[str, Any]) -> str:
+    lots = ", ".join(f"{number} {status}" for status, number in one["lots"].items())
+    return f"day {one['day']}: {lots}; {_so_far(one)}, {one['seconds']} s"
+
+
+def _so_far(one: dict[str, Any]) -> str:
+    return ", ".join(f"{one[what]} {what}" for what in ("cycles", "calls", "faults", "violations"))
+
+
+def _add(out: Path | None, line: dict[str, Any]) -> None:
+    if out is not None:
+        with out.open("a") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 @app.command()
