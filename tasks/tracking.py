@@ -165,6 +165,9 @@ def _cancelled(session: Session, lot: Lot, order: Order) -> bool:
     """CJ, or a person there, cancelled the order: never made again; the buyer gets the money back."""
     incidents.over(session, f"pay:lot:{lot.id}")
     incidents.over(session, f"order-lives:lot:{lot.id}")
+    if order.paid_at is not None:  # it was paid before that, whatever became of our call: what CJ took is booked
+        session.flush()
+        _adopt_payment(session, lot, order)
     effects.have_no_use(session, "the order is cancelled at CJ", f"cj-confirm:{lot.id}", f"cj-pay:{lot.id}")
     if lot.refund_status in GONE_BACK:  # the buyer has the money already: nothing is left to do for this lot
         move(session, lot.id, LotStatus.CANCELLED, why=f"{lot.hold_reason or 'given back'}: its order was cancelled")

@@ -1,4 +1,7 @@
-"""CJ's purse: whether it holds what the paid lots need. Too little holds the pays, before one is tried."""
+"""CJ's purse: whether it holds what the paid lots need, and what CJ gave back for cancelled orders.
+
+Too little holds the pays, before one is tried.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tasks.desk import desk
-from tasks.lots import incidents
+from tasks.lots import incidents, purse
 from tasks.lots.incidents import Trouble
 from tasks.lots.models import Lot
 from tasks.lots.moving import hold, release
 from tasks.lots.states import LotStatus
+from tasks.pursing import look_into
 from tasks.retrying import READING, task
 from tasks.rules.money import dollars
 
@@ -23,16 +27,22 @@ def _unpaid_orders(session: Session, sale_id: str | None = None) -> list[Lot]:
 
 
 def balance_due(sale_id: str | None = None) -> list[str]:
-    """Asked only when an order waits for its payment."""
+    """Asked when an order waits for its payment, or CJ's credit is due; and once where it was never read."""
     with desk().record.read() as session:
-        return ["cj"] if _unpaid_orders(session, sale_id) else []
+        waits = _unpaid_orders(session, sale_id) or purse.owed(session, sale_id, recent=True)
+        return ["cj"] if waits or (_is_bought(session) and not purse.is_known(session)) else []
+
+
+def _is_bought(session: Session) -> bool:
+    bought = select(Lot.id).where(Lot.status.in_((LotStatus.CJ_ORDERED, LotStatus.CJ_PAID)))
+    return session.execute(bought.limit(1)).first() is not None
 
 
 @task(name="check balance", task_run_name="check CJ's balance", **READING)
 def check_balance(_vendor: str = "cj") -> str:
-    """Read CJ's balance, and hold the orders that it does not cover, the newest first."""
+    """Read CJ's balance, book what changed it, and hold the orders that it does not cover, the newest first."""
     at = desk()
-    left = at.cj.balance().amount_cents
+    left = look_into(at)
     with at.record.write() as session:
         lots = _unpaid_orders(session)
         needed = sum(lot.cj_amount_cents or 0 for lot in lots)

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     DISPUTE = "dispute"  # minus when withdrawn, plus when won back
     DISPUTE_FEE = "dispute_fee"  # minus, and plus where the bank gives it back
     CJ_CREDIT = "cj_credit"  # plus: CJ gave back what an order had cost
+    CJ_PURSE = "cj_purse"  # either: the purse changed, and no order of ours explains it (a top-up); no lot's
 
 
 def book(

@@ -16,6 +16,7 @@ from tasks.lots import effects, ledger
 from tasks.lots.ledger import Kind
 from tasks.lots.models import Lot
 from tasks.lots.states import FINAL
+from tasks.pursing import look_into
 from tasks.reconciling.finding import Finding, Tie, What, bears_our_mark, record_name
 from tasks.tracking import apply
 
@@ -49,6 +50,7 @@ def compare(at: Desk, since: datetime) -> tuple[list[Finding], list[Tie]]:
     with at.record.write() as session:
         for order in orders:  # what the poll has not seen yet is adopted as it would
             apply(session, lots[str(order.number)].id, order)
+    look_into(at)  # after the orders: who is owed a credit is known now
     listed = list(_listed(at))
     tie = Tie(VENDOR, "paid for orders")
     with at.record.read() as session:
@@ -87,7 +89,7 @@ def _gone(session: Session, recent: list[str], lots: dict[str, Lot], orders: lis
 def _booked(session: Session, lots: dict[str, Lot], orders: list[Order], tie: Tie) -> Iterator[Finding]:
     for order in orders:
         if order.status in (OrderStatus.CANCELLED, OrderStatus.UNKNOWN):
-            continue  # what CJ gives back for a cancelled order is told to a person when it is adopted
+            continue  # what CJ gives back for a cancelled order shows in its purse alone
         lot = lots[str(order.number)]
         booked = ledger.total(session, Kind.GOODS, Kind.FREIGHT, lot_id=lot.id)
         taken = -(order.amount_cents or 0) if order.status.is_paid else 0

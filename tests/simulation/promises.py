@@ -195,7 +195,13 @@ def _books_tie(stage: Rehearsal) -> Iterator[str]:
                 -sum(one.cents for one in stage.cj.payments if one.kind == "pay"),
             ),
         }
+        credited = total(session, Kind.CJ_CREDIT)
     yield from (f"{what}: {ours} here, {theirs} there" for what, (ours, theirs) in pairs.items() if ours != theirs)
+    # CJ tells of no movement: a credit that fell together with money moved by hand may stay unseen, never invented.
+    given = sum(one.cents for one in stage.cj.payments if one.kind == "refund")
+    by_hand = any(one.kind in ("top_up", "set") for one in stage.cj.payments)
+    if credited > given or (credited < given and not by_hand):
+        yield f"credited by CJ: {credited} here, {given} there"
 
 
 def _lives_are_lawful(stage: Rehearsal) -> Iterator[str]:

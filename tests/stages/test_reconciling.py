@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import copy
 
-from sqlalchemy import update
+import polars as pl
+from sqlalchemy import select, update
 
-from tasks.lots import effects
+from tasks.lots import effects, ledger, purse
+from tasks.lots.ledger import Kind
+from tasks.lots.models import Lot
 from tasks.lots.moving import move
 from tasks.lots.records import LedgerEntry
 from tasks.lots.states import LotStatus
+from tasks.pursing import look_into
+from tasks.reports.money import lot_frame
+from tests.simulation.promises import broken
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 from tests.stages.test_refunding import give_back, share
 from tests.stages.test_reversals import invoice_of, paid
@@ -43,6 +49,72 @@ def test_bought_goods_tie_with_cj(stage: Rehearsal) -> None:
     (tie,) = [one for one in report.ties if one.vendor == "CJ"]
     assert tie.ours_cents == tie.theirs_cents < 0
     assert report.clean
+
+
+def test_a_cancelled_orders_price_is_booked_when_the_purse_shows_it(stage: Rehearsal) -> None:
+    """CJ tells of no credit: only its purse does."""
+    one, two = paid(stage, "ada", "ada", webhooks=False, order=True)
+    cost = stage.lot(one).cj_amount_cents
+    stage.cj.cancel_order(stage.lot(one).cj_order_number)
+    assert stage.reconcile().clean  # also where its order was not to be read yet
+    assert credits(stage) == {one: cost}
+    stage.cj.top_up(stage.lot(two).cj_amount_cents)  # nobody cancelled that one
+    stage.cycles(4)
+    assert stage.reconcile().clean
+    assert credits(stage) == {one: cost}
+    assert stage.incidents("cancelled:") == []
+    with stage.record.read() as session:
+        row = lot_frame(session).row(by_predicate=pl.col("lot_id") == one, named=True)
+        assert purse.expected(session) == stage.cj.purse.balance_cents
+    assert row["cost_cents"] == 0  # what is lost on it is Stripe's fee
+    assert row["margin_cents"] == row["fee_cents"]
+    assert [one for one in broken(stage) if one.startswith("the books tie")] == []
+
+
+def test_a_credit_that_came_before_the_cancellation_was_read_is_found_among_what_was_nobodys(stage: Rehearsal) -> None:
+    (lot,) = paid(stage, "ada", webhooks=False, order=True)
+    stage.cj.cancel_order(stage.lot(lot).cj_order_number)
+    look_into(stage.desk)
+    assert credits(stage) == {}
+    stage.cj.top_up(5_000)
+    look_into(stage.desk)
+    stage.advance(2 * HOUR)
+    stage.cycle()
+    assert credits(stage) == {lot: stage.lot(lot).cj_amount_cents}
+
+
+def test_a_credit_that_cj_does_not_give_is_not_booked_and_a_person_stays_told(stage: Rehearsal) -> None:
+    (lot,) = paid(stage, "ada", webhooks=False, order=True)
+    balance = stage.cj.purse.balance_cents
+    stage.cj.cancel_order(stage.lot(lot).cj_order_number)
+    stage.cj.purse.balance_cents = balance
+    stage.advance(2 * HOUR)
+    stage.cycles(4)
+    assert stage.status(lot) == "CANCELLED"
+    assert credits(stage) == {}
+    assert [one.lot_id for one in stage.incidents("cancelled:")] == [lot]
+    stage.cj.top_up(stage.lot(lot).cj_amount_cents + 1)
+    stage.reconcile()
+    assert credits(stage) == {}
+
+
+def test_an_order_paid_by_hand_after_its_purse_was_read_is_no_credit(stage: Rehearsal) -> None:
+    one, two = paid(stage, "ada", "ada", webhooks=False, order=True)
+    cost = stage.lot(two).cj_amount_cents
+    with stage.record.write() as session:
+        session.get_one(Lot, two).cj_status = "CANCELLED"  # it is owed its price, which never comes
+    stage.cj.set_balance(stage.cj.purse.balance_cents - cost)
+    look_into(stage.desk)
+    with stage.record.write() as session:  # and is learned of only now
+        ledger.book(session, "late", Kind.GOODS, -cost, vendor="cj", vendor_id="late", lot_id=one)
+    look_into(stage.desk)
+    assert credits(stage) == {}
+
+
+def credits(stage: Rehearsal) -> dict[int | None, int]:
+    with stage.record.read() as session:
+        rows = session.scalars(select(LedgerEntry).where(LedgerEntry.kind == Kind.CJ_CREDIT))
+        return {row.lot_id: row.cents for row in rows}
 
 
 def test_a_refund_and_a_dispute_of_which_no_event_is_left_are_adopted(stage: Rehearsal) -> None:
