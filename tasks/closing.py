@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from tasks.clients import basta as vendor
 from tasks.desk import Desk, desk
+from tasks.editing import adopt_edits
 from tasks.lots import effects, inbox
 from tasks.lots.clock import now
 from tasks.lots.effects import Answer
@@ -122,6 +123,7 @@ def _apply(session: Session, lot: Lot, item: vendor.Item | None, sale: vendor.Sa
         move(session, lot.id, LotStatus.CANCELLED, why=unlisted)
         return
     lot.closes_at = item.closing_end or lot.closes_at
+    adopt_edits(session, lot, item)
     if sale is not None and sale.is_published and lot.status is LotStatus.LISTED:
         follow(session, lot.id, LotStatus.PUBLISHED)
     if item.is_won:

@@ -8,8 +8,10 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tasks.clients.basta import Item
 from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk
+from tasks.editing import adopt_edits
 from tasks.listing.making import new_item
 from tasks.lots import effects
 from tasks.lots.clock import now, sleep
@@ -72,7 +74,7 @@ def _listed(session: Session, sale_row: int) -> list[Lot]:
 
 
 def _unlist_pictureless(desk: Desk, sale: Sale, tell: Log) -> int:
-    """Take every item without a picture that Basta shows out of the sale."""
+    """Take every item without a picture that Basta shows out of the sale; what was edited in the others is adopted."""
     assert sale.basta_sale_id
     with desk.record.read() as session:
         lots = _listed(session, sale.id)
@@ -82,9 +84,11 @@ def _unlist_pictureless(desk: Desk, sale: Sale, tell: Log) -> int:
             ]
             for lot in lots
         }
+    items: dict[str, Item] = {}
     shown: dict[str, int] = {}
     for _ in range(LOOKS):
-        shown = {item.id: len(item.images) for item in desk.basta.items(sale.basta_sale_id)}
+        items = {item.id: item for item in desk.basta.items(sale.basta_sale_id)}
+        shown = {item.id: len(item.images) for item in items.values()}
         if all(shown.get(lot.basta_item_id or "", 0) >= len(uploaded[lot.id]) for lot in lots):
             break
         sleep(BETWEEN_LOOKS)
@@ -92,7 +96,10 @@ def _unlist_pictureless(desk: Desk, sale: Sale, tell: Log) -> int:
     for lot in lots:
         pictures = shown.get(lot.basta_item_id or "", 0)
         with desk.record.write() as session:
-            session.get_one(Lot, lot.id).images_verified = pictures
+            ours = session.get_one(Lot, lot.id)
+            ours.images_verified = pictures
+            if lot.basta_item_id in items:  # its dates are set next, and all its words with them
+                adopt_edits(session, ours, items[lot.basta_item_id])
         if not pictures:
             tell.warning("Lot %s leaves the sale: no picture of it could be uploaded", lot.id)
             _unlist(desk, lot)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 import pytest
 
+from tasks.listing.publishing import publish
+from tasks.lots import effects
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 from tests.stages.test_refunding import give_back, share
@@ -105,13 +108,16 @@ class TestInBastasDashboard:
         assert {lot.status for lot in stage.lots()} == {"CANCELLED"}
         assert self.writes(stage) == before
 
-    def test_an_edited_lot_is_sold_by_what_the_operator_wrote(self, stage: Rehearsal) -> None:
+    @pytest.mark.parametrize("published", [False, True], ids=["listed", "published"])
+    def test_an_edited_lot_is_sold_by_what_the_operator_wrote(self, stage: Rehearsal, published: bool) -> None:
         stage.person("ada")
         stage.house.plan_lot(winner="ada", hammer="above_reserve", item_number=1)
-        assert stage.source().is_completed()
+        assert stage.source(publish=published).is_completed()
         (lot,) = stage.lots()
         (item,) = stage.house.items
         item.title, item.reserve = "A finer name", item.starting_bid
+        if not published:  # the dates are set when it is published, and every word of the item with them
+            assert publish(stage.desk, lot.sale_id, logging.getLogger()).lots == 1
         before = self.writes(stage)
         stage.advance(27 * HOUR)
         stage.cycles(2)
@@ -119,7 +125,17 @@ class TestInBastasDashboard:
         assert (item.title, item.reserve) == ("A finer name", item.starting_bid)
         assert self.writes(stage) == before
         assert stage.status(lot.id) == "CJ_PAID"
-        assert stage.lot(lot.id).winning_bid_cents == item.current
+        sold = stage.lot(lot.id)
+        assert sold.winning_bid_cents == item.current
+        assert (sold.title, sold.reserve_cents) == ("A finer name", item.reserve)
+        edit = stage.effect(f"edit:{lot.id}:1")
+        assert (edit.state, edit.request["reserve_cents"]) == ("ADOPTED", lot.reserve_cents)
+        assert edit.answer == {"title": "A finer name", "reserve_cents": item.reserve}
+        ((line,),) = stage.bank.store.lines.values()
+        assert "A finer name" in line["description"]
+        assert stage.calls("basta", "createItemForSale") == 1
+        with stage.record.read() as session:
+            assert len(effects.of_lot(session, lot.id, "edit")) == 1
 
     def test_a_closing_date_that_was_moved_is_recorded_and_waited_for(self, stage: Rehearsal) -> None:
         stage.person("ada")
