@@ -18,10 +18,18 @@ def simulate(database: str, *arguments: str) -> str:
     return ended.stdout
 
 
+#: Every kind that the flows do, but for the deletion of an order that is too dear, which needs a fourth lot.
+RACED = {
+    *("policy", "sale", "lot", "image", "unlist", "publish"),
+    *("customer", "invoice", "pay", "void", "basta-order", "basta-publish", "basta-invoice", "basta-payment"),
+    *("basta-cancel", "cj-order", "cj-confirm", "cj-pay", "refund", "mail"),
+}
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_eight_processes_at_every_step_of_a_lots_life_bring_about_each_effect_once(database: str) -> None:
-    told = simulate(database, "races", "--n", "1", "--lots", "2")
+    told = simulate(database, "races", "--n", "1", "--lots", "3")
     assert "at least 1 of each" in told
     assert all(f"{kind} " in told for kind in ("sale", "lot", "invoice", "pay", "cj-order", "cj-pay", "refund"))
 
