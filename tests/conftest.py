@@ -19,6 +19,7 @@ from tasks.lots.columns import Base
 from tasks.lots.engine import Record, connect
 from tasks.lots.migrate import migrate
 from tasks.lots.records import Stamp
+from tests import warm
 from tests.sqld import Sqld, binary
 
 #: Files of tests live in memory where there is a place for it: every commit of a record is synced, and a slow disk
@@ -63,11 +64,12 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sqlite_record(migrated_file: Path, tmp_path: Path) -> Iterator[Record]:
-    record = Record(connect(f"sqlite:///{shutil.copy(migrated_file, tmp_path)}"))
+    engine = warm.lend(shutil.copy(migrated_file, tmp_path))
+    record = Record(engine.engine)
     with record.engine.begin() as connection:  # a name of its own, as at birth
         connection.execute(update(Stamp).where(Stamp.name == "record").values(value=secrets.token_hex(4)))
     yield record
-    record.close()
+    warm.give_back(engine)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tasks.lots.engine import Record, connect
 from tasks.lots.migrate import migrate
+from tests import warm
 from tests.simulation.knife import Knife
 
 _numbers = itertools.count(1)
@@ -26,9 +27,10 @@ class MortalRecord(Record):
         name = f"file:/record-{next(_numbers)}?vfs=memdb"
         self._anchor = sqlite3.connect(name, uri=True, check_same_thread=False)  # the file lives while one is open
         _fill(self._anchor)
-        self._warm = _idle.pop() if _idle else _WarmEngine()
-        self._warm.file = name
+        self._warm = warm.lend(name, "?vfs=memdb&uri=true")
         super().__init__(self._warm.engine)
+        if not event.contains(self.engine, "connect", _in_a_hurry):
+            event.listen(self.engine, "connect", _in_a_hurry)
         self.knife = knife
         assert self.name  # read once, here: nothing is read beside a writer in memory
 
@@ -51,23 +53,7 @@ class MortalRecord(Record):
         """Forget everything."""
         super().close()
         self._anchor.close()
-        _idle.append(self._warm)
-
-
-class _WarmEngine:
-    """An engine that one record after another uses: what it compiled for the first it knows for the next."""
-
-    def __init__(self) -> None:
-        self.file = ""
-        self.engine = connect("sqlite:///file:/nothing?vfs=memdb&uri=true")
-        event.listen(self.engine, "do_connect", self._open)
-        event.listen(self.engine, "connect", _in_a_hurry)
-
-    def _open(self, _dialect: Any, _record: Any, given: list[Any], _named: Any) -> None:
-        given[0] = self.file
-
-
-_idle: list[_WarmEngine] = []
+        warm.give_back(self._warm)
 
 
 def _in_a_hurry(raw: Any, _record: Any) -> None:

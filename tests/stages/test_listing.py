@@ -119,7 +119,8 @@ WRITES = [
     "attachSaleRegistrationPolicies",
     "publishSale",
 ]
-KINDS = ["429", "500_before", "500_after", "timeout_before", "timeout_after", "reset_after", "garbage", "late"]
+#: One of each kind of not knowing; `python -m tests.simulation faults` lets every call meet every fault.
+KINDS = ["429", "timeout_before", "timeout_after", "garbage", "late"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
