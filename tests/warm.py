@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, make_url
 
 from tasks.lots.engine import connect
 
@@ -18,7 +18,7 @@ class WarmEngine:
         event.listen(self.engine, "do_connect", self._open)
 
     def _open(self, _dialect: Any, _record: Any, given: list[Any], _named: Any) -> None:
-        given[0] = self.file
+        given[0] = self.file + self.parameters.removesuffix("&uri=true")
 
 
 _idle: list[WarmEngine] = []
@@ -29,7 +29,7 @@ def lend(file: str, parameters: str = "") -> WarmEngine:
     warm = next((one for one in _idle if one.parameters == parameters), None) or WarmEngine(parameters)
     if warm in _idle:
         _idle.remove(warm)
-    warm.file = file
+    warm.file, warm.engine.url = file, make_url(f"sqlite:///{file}{parameters}")
     return warm
 
 

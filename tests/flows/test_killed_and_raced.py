@@ -37,5 +37,5 @@ def test_eight_processes_at_every_step_of_a_lots_life_bring_about_each_effect_on
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_processes_that_die_by_sigkill_charge_order_mail_and_refund_nothing_twice(database: str) -> None:
-    told = simulate(database, "kills", "--n", "2", "--lots", "10", "--no-server")
+    told = simulate(database, "kills", "--n", "2", "--lots", "5", "--no-server")
     assert f"{database}: 2 kills" in told

@@ -24,8 +24,8 @@ class MortalRecord(Record):
     """A record whose commits are places to die at; a dead process reads and writes nothing more."""
 
     def __init__(self, knife: Knife) -> None:
-        name = f"file:/record-{next(_numbers)}?vfs=memdb"
-        self._anchor = sqlite3.connect(name, uri=True, check_same_thread=False)  # the file lives while one is open
+        name = f"file:/record-{next(_numbers)}"
+        self._anchor = sqlite3.connect(f"{name}?vfs=memdb", uri=True, check_same_thread=False)  # the file lives while one is open
         _fill(self._anchor)
         self._warm = warm.lend(name, "?vfs=memdb&uri=true")
         super().__init__(self._warm.engine)

@@ -187,13 +187,19 @@ class Rehearsal:
         return stock_up(self.world, self.record, lot_id, number)
 
     def until_quiet(self, most: int = 400, apart: float = HOUR) -> int:
-        """Cycles until every lot is at an end and nothing waits; how many it took."""
+        """Cycles until every lot is at an end and nothing waits; how many it took.
+
+        While no lot moves they are further and further apart, half a day at most.
+        """
+        seen, wait = self.lives(), apart
         for number in range(most):
             self.cycle()
             if self.is_quiet():
                 self.cycle()  # and once more: nothing happens twice
                 return number + 1
-            self.advance(apart)
+            moved, seen = (lives := self.lives()) != seen, lives
+            wait = apart if moved else min(2 * wait, max(apart, DAY / 2))
+            self.advance(wait)
         raise AssertionError(f"not quiet after {most} cycles: {self.lives()}")
 
     def is_quiet(self) -> bool:
