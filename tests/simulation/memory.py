@@ -25,7 +25,8 @@ class MortalRecord(Record):
 
     def __init__(self, knife: Knife) -> None:
         name = f"file:/record-{next(_numbers)}"
-        self._anchor = sqlite3.connect(f"{name}?vfs=memdb", uri=True, check_same_thread=False)  # the file lives while one is open
+        # The file lives while one is open.
+        self._anchor = sqlite3.connect(f"{name}?vfs=memdb", uri=True, check_same_thread=False)
         _fill(self._anchor)
         self._warm = warm.lend(name, "?vfs=memdb&uri=true")
         super().__init__(self._warm.engine)
