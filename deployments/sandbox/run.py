@@ -154,10 +154,19 @@ def in_thread(world: World, port: int = 0) -> Iterator[str]:
         listener.close()
 
 
+async def _end_all(loop: asyncio.AbstractEventLoop) -> None:
+    """No answer that still dawdles outlives the world: Python would complain of it anywhere, and much later."""
+    left = asyncio.all_tasks(loop) - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
 def _run(loop: asyncio.AbstractEventLoop, world: World, listener: socket.socket, stop: asyncio.Event) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_until_complete(serve(world, listener, stop))
+        loop.run_until_complete(_end_all(loop))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
