@@ -24,7 +24,7 @@ from deployments.waking import Bell
 from tasks.clients.basta import webhooks as basta
 from tasks.clients.cj import webhooks as cj
 from tasks.clients.cj.tokens import TokenFile
-from tasks.clients.signing import Verdict
+from tasks.clients.signing import SELF_TEST, Verdict
 from tasks.clients.stripe import webhooks as stripe
 from tasks.lots import inbox, leases, refusals
 from tasks.lots.clock import now
@@ -38,8 +38,6 @@ EXPIRE_SECONDS = 3_600.0
 LARGEST_BODY = 1024 * 1024
 #: CJ waits 3 s in all: a body that trickles and a database that dawdles are given up before.
 BODY_SECONDS, STORE_SECONDS = 10.0, 2.5
-#: Signed with a vendor's secret this is answered with 204, and is nothing: `pipeline doctor` tries the secrets so.
-SELF_TEST = b'{"selftest":true}'
 Told = tuple[str, str, dict[str, Any]]
 _logger = logging.getLogger("dropship.webhooks")
 

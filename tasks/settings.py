@@ -265,6 +265,17 @@ class Settings(BaseSettings):
         return self.turso_auth_token if self.turso_database_url else None
 
     @property
+    def alert_kind(self) -> str:
+        """The form that the operator's channel takes, discord, slack or json: by the host alone, unless it is given."""
+        if self.alert_webhook_kind:
+            return self.alert_webhook_kind
+        url = self.alert_webhook_url.get_secret_value() if self.alert_webhook_url else ""
+        host = (urlsplit(url).hostname or "").lower()
+        if host in ("discord.com", "discordapp.com") or host.endswith((".discord.com", ".discordapp.com")):
+            return "discord"
+        return "slack" if host in ("hooks.slack.com", "hooks.slack-gov.com") else "json"
+
+    @property
     def max_cost_cents(self) -> int:
         """The landed cost above which a person is asked."""
         return int(self.max_cost_usd * 100)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,10 +13,11 @@ from rich.table import Table
 from deployments.commands.options import Json
 from tasks.desk import prepare
 from tasks.lots.clock import now
-from tasks.reports.files import Report, reckon, write
-from tasks.reports.money import lot_frame
 from tasks.rules.money import dollars
 from tasks.settings import Settings
+
+if TYPE_CHECKING:  # frames and charts take half a second to import, which no other command shall wait for
+    from tasks.reports.files import Report
 
 FOLDER = Path("reports-out")
 
@@ -34,6 +35,9 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Margin and refund rate by keyword and month: a table, and a page with charts, CSV and Parquet files."""
+    from tasks.reports.files import reckon, write
+    from tasks.reports.money import lot_frame
+
     settings, began = Settings.load(), since.replace(tzinfo=UTC) if since else None
     with prepare(settings).read() as session:
         made = reckon(lot_frame(session, began), now(), began)

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deployments.commands import dashboard, schedule
 from deployments.commands.options import Json, MaybeSaleId
 from tasks.desk import prepare
 from tasks.lots import pauses
@@ -26,6 +25,8 @@ def add_to(app: typer.Typer) -> None:
 
 def status(sale_id: MaybeSaleId = None, as_json: Json = False) -> int:
     """Show lots, trouble, money and CJ's quota."""
+    from deployments.commands import dashboard, schedule
+
     settings = Settings.load()
     with prepare(settings).read() as session:
         view = dashboard.view(session, settings, sale_id)

@@ -8,7 +8,6 @@ import httpx
 
 from deployments.doctor.findings import Finding, fail, ok, warn
 from deployments.doctor.ward import Ward
-from tasks.notifying.posting import kind_of
 
 TEST = "pipeline automations test"
 FIX = "make a new webhook in the channel, set ALERT_WEBHOOK_URL, and type pipeline automations apply"
@@ -22,7 +21,7 @@ def examine(ward: Ward) -> Iterator[Finding]:
         yield warn("alerts", "no ALERT_WEBHOOK_URL: alerts go to the console only", "set it, and type pipeline setup")
         return
     address = url.get_secret_value()
-    kind = kind_of(address, ward.settings.alert_webhook_kind)
+    kind = ward.settings.alert_kind
     try:
         if kind == "discord":
             answer = ward.http.get(address)

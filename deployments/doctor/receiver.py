@@ -15,10 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from deployments.doctor.findings import Finding, fail, ok, warn
 from deployments.doctor.ward import Ward
 from deployments.registering import address
-from deployments.webhooks import SELF_TEST
 from tasks.clients.basta import webhooks as basta
 from tasks.clients.cj import webhooks as cj
 from tasks.clients.cj.tokens import TokenFile
+from tasks.clients.signing import SELF_TEST
 from tasks.clients.stripe import webhooks as stripe
 from tasks.lots import refusals
 from tasks.lots.clock import now

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -54,17 +53,6 @@ FORMS = {
 }
 
 
-def kind_of(url: str, given: str | None) -> str:
-    """discord, slack or json: by the host alone, unless it is given."""
-    if given:
-        return given
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    if host in ("discord.com", "discordapp.com") or host.endswith((".discord.com", ".discordapp.com")):
-        return "discord"
-    return "slack" if host in ("hooks.slack.com", "hooks.slack-gov.com") else "json"
-
-
 def channel(settings: Settings) -> tuple[str, str]:
     """The kind and the address, which is a secret, of the operator's channel.
 
@@ -72,7 +60,7 @@ def channel(settings: Settings) -> tuple[str, str]:
         SettingsError: there is none.
     """
     url = settings.need("ALERT_WEBHOOK_URL")
-    return kind_of(url, settings.alert_webhook_kind), url
+    return settings.alert_kind, url
 
 
 def subject(message: Mapping[str, Any], kind: str = "json") -> str:

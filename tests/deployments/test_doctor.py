@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -257,6 +259,20 @@ def test_a_vendor_that_hangs_is_a_line_and_keeps_nobody_waiting(clinic: Clinic) 
     assert time.monotonic() - began < 4.0
     assert worst(found) is Level.FAIL
     assert [one.text for one in found if one.name == "Basta"] == ["not all was answered within 2 s"]
+
+
+def test_the_command_imports_nothing_heavy_that_it_does_not_ask(clinic: Clinic) -> None:
+    """Prefect, frames and charts take twice as long to import as all the rest; Prefect is asked over REST."""
+    heavy = ("prefect", "polars", "altair", "fastapi")
+    typed = f"""import sys
+from deployments.cli import main
+try:
+    main(["doctor"])
+finally:
+    sys.stderr.write(",".join(name for name in {heavy} if name in sys.modules))"""
+    done = subprocess.run([sys.executable, "-c", typed], capture_output=True, text=True, check=False, timeout=60)
+    assert "CJ key: it works" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_no_line_shows_a_secret(clinic: Clinic) -> None:
