@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
 
 from tests.simulation import crash
+from tests.simulation.__main__ import app
 from tests.simulation.forking import Explorer, Job
-from tests.simulation.knife import CRASH
+from tests.simulation.knife import CRASH, Point, Strike
+from tests.simulation.play import Result
 
 
 def replayed(hash_seed: str) -> bytes:
@@ -24,8 +30,46 @@ def test_one_seed_gives_the_same_history_byte_for_byte_in_two_processes() -> Non
 
 
 def test_a_fork_at_a_point_ends_as_a_whole_run_struck_there_does() -> None:
+    left = [CRASH, "timeout_after"]
+
+    def jobs(point: Point) -> list[Job]:
+        if not left or point.number < 300 or (left[0] != CRASH and not point.call):
+            return []
+        return [Job(str(point.number), left.pop(0))]
+
+    crashed, faulty = Explorer(crash.Scripted, jobs).results()
     whole = crash.run_crash(300)
-    jobs = {300: [Job("crash 300", CRASH)]}
-    (forked,) = Explorer(crash.Scripted, lambda point: jobs.get(point.number, [])).results()
     assert whole.schedule[0].startswith("300 ")
-    assert (forked["digest"], forked["violations"]) == (whole.digest, [])
+    assert (crashed["digest"], crashed["violations"]) == (whole.digest, [])
+    replayed = crash.run_fault(int(faulty["name"]), "timeout_after")
+    assert (faulty["digest"], faulty["schedule"], faulty["violations"]) == (replayed.digest, replayed.schedule, [])
+
+
+class Brief:
+    """Ten points, and a promise that breaks when its third is struck; blows elsewhere make the history longer."""
+
+    def __init__(self, strike: Strike | None) -> None:
+        self.strike = strike
+
+    def run(self) -> Result:
+        points = [Point(number, f"before cj call {number}") for number in range(1, 11)]
+        struck = [(one, blow) for one in points if self.strike and (blow := self.strike(one))]
+        schedule = [f"{one.number} {one.label}: {blow}" for one, blow in struck]
+        broke = ["it broke"] if any(one.number == 3 for one, _ in struck) else []
+        return Result("brief", schedule, broke, history=schedule)
+
+
+def test_a_broken_pair_is_made_as_short_as_it_can_be() -> None:
+    make: Any = Brief
+    pair = crash.run_blows({3: CRASH, 7: "reset_after"}, make)
+    assert len(pair.schedule) == 2
+    smallest = crash.shortest(pair.schedule, make)
+    assert smallest.schedule == ["3 before cj call 3: crash"]
+    assert smallest.violations
+
+
+@pytest.mark.parametrize("given", ["300", "x:reset", "300:"])
+def test_a_fault_that_is_not_named_as_point_and_kind_is_refused_in_one_sentence(given: str) -> None:
+    answer = CliRunner().invoke(app, ["faults", "--replay", given])
+    assert answer.exit_code == 2
+    assert "POINT:FAULT" in answer.output

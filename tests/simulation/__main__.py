@@ -39,15 +39,31 @@ def crash(start: From = 1, step: Step = 1, replay: Replay = None, out: Out = Non
 
 
 @app.command()
-def faults(start: From = 1, step: Step = 1, out: Out = None) -> None:
+def faults(
+    start: From = 1,
+    step: Step = 1,
+    replay: Annotated[
+        str | None, typer.Option("--replay", help="One alone, its history printed: POINT:FAULT, as 120:timeout_after.")
+    ] = None,
+    out: Out = None,
+) -> None:
     """Let every call meet every kind of fault, late effects included; exit 1 where a promise broke."""
-    _all(places.faults(start, step), out)
+    if replay is None:
+        _all(places.faults(start, step), out)
+        return
+    number, _, kind = replay.partition(":")
+    if not number.isdecimal() or not kind:
+        raise typer.BadParameter(f"--replay takes POINT:FAULT, as 120:timeout_after, and not {replay!r}.")
+    try:
+        _one(lambda: places.run_fault(int(number), kind))
+    except LookupError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 @app.command()
 def pairs(seeds: Seeds = 2_000, start: From = 1, replay: Replay = None, out: Out = None) -> None:
-    """Draw a crash and a fault for each run, in either order; exit 1 where a promise broke."""
-    _all(places.pairs(seeds, start), out) if replay is None else _one(lambda: places.run_pair(replay))
+    """Draw a crash and a fault for each run, in either order; a broken run is made as short as it can be."""
+    _all(places.pairs(seeds, start), out, _shorten_pair) if replay is None else _one(lambda: places.run_pair(replay))
 
 
 @app.command()
@@ -67,10 +83,19 @@ def swarm(
 
 
 def _shorten(result: dict[str, Any]) -> None:
-    plan, smallest = swarms.shortest(swarms.plan_of(int(result["name"].removeprefix("seed "))))
+    _, smallest = swarms.shortest(swarms.plan_of(int(result["name"].removeprefix("seed "))))
+    _show(smallest)
+
+
+def _shorten_pair(result: dict[str, Any]) -> None:
+    smallest = places.shortest(result["schedule"])
+    _show(smallest)
+    print(*(f"      {line}" for line in smallest.history), sep="\n", flush=True)
+
+
+def _show(smallest: Result) -> None:
     print(f"  the shortest history found, of {len(smallest.history)} lines: {'; '.join(smallest.violations)}")
     print(*(f"    {line}" for line in smallest.schedule), sep="\n", flush=True)
-    assert plan
 
 
 def _all(

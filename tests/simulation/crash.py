@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations
 
 from tests.simulation.forking import Explorer, Job, Plain, in_children
 from tests.simulation.knife import CRASH, Point, Strike, faults_of
@@ -37,6 +38,33 @@ def run_blows(blows: dict[int, str], make: Make = Scripted, then: Strike | None 
 def run_crash(number: int, make: Make = Scripted) -> Result:
     """One run in this process, killed at this point."""
     return run_blows({number: CRASH}, make)
+
+
+def run_fault(number: int, kind: str, make: Make = Scripted) -> Result:
+    """One run in this process, whose call at this point meets this fault.
+
+    Raises:
+        LookupError: no call is made there, or it knows no such fault.
+    """
+    point = next((one for one in points(make) if one.number == number), None)
+    if point is None or kind not in faults_of(point):
+        known = ", ".join(faults_of(point)) if point else ""
+        raise LookupError(f"point {number} has no fault {kind!r}: {known or 'no call is made there'}")
+    return run_blows({number: kind}, make)
+
+
+def shortest(schedule: list[str], make: Make = Scripted) -> Result:
+    """The run with the fewest of these blows that still breaks a promise; the shortest history among equals.
+
+    Args:
+        schedule: what a broken run says that it was struck by, "<point> <where>: <blow>" each.
+    """
+    blows = {int(line.split(" ", 1)[0]): line.rsplit(": ", 1)[1] for line in schedule}
+    for number in range(1, len(blows)):
+        tried = [run_blows(dict(some), make) for some in combinations(blows.items(), number)]
+        if broken := [one for one in tried if one.violations]:
+            return min(broken, key=lambda one: len(one.history))
+    return run_blows(blows, make)
 
 
 def crashes(first: int = 1, step: int = 1, make: Make = Scripted) -> Iterator[Plain]:
