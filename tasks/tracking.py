@@ -11,7 +11,7 @@ from tasks import letters
 from tasks.clients.cj import Order, OrderStatus
 from tasks.cycling import Several
 from tasks.desk import Desk, desk
-from tasks.lots import effects, inbox, incidents
+from tasks.lots import effects, inbox, incidents, spending
 from tasks.lots.clock import now
 from tasks.lots.effects import Answer
 from tasks.lots.incidents import Trouble
@@ -155,7 +155,9 @@ def _adopt_payment(session: Session, lot: Lot, order: Order) -> None:
     given = {"order_id": order.order_id}
     answer = Answer(order.order_id, {"amount_cents": order.amount_cents, "goods_cents": order.goods_cents})
     effects.adopt(session, f"cj-confirm:{lot.id}", Answer(order.order_id, {}), given, lot_id=lot.id)
-    effects.adopt(session, f"cj-pay:{lot.id}", answer, given, lot_id=lot.id)
+    unplanned = effects.state_of(session, f"cj-pay:{lot.id}") is None
+    if effects.adopt(session, f"cj-pay:{lot.id}", answer, given, lot_id=lot.id) and unplanned:
+        spending.add(session, order.amount_cents or lot.cj_amount_cents or 0, order.paid_at or now())
     if order.amount_cents is not None or lot.cj_amount_cents is not None:
         book_order(session, lot.id, order.order_id, dict(answer.facts))
     incidents.over(session, f"pay:lot:{lot.id}")

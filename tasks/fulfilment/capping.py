@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from tasks.desk import Desk
-from tasks.lots import approvals, spending
+from tasks.lots import approvals, restored, spending
 from tasks.lots.clock import now
 from tasks.lots.models import Lot
 from tasks.lots.moving import hold
@@ -23,6 +23,17 @@ def cap_cents(session: Session, desk: Desk) -> int | None:
     """What today may spend: the setting's, or more where a person granted it."""
     cap = desk.settings.daily_cap_cents
     return None if cap is None else max(cap, approvals.granted(session, spending.subject()))
+
+
+def is_unsure(session: Session, desk: Desk) -> bool:
+    """Whether there is a cap, and a restored record that does not know yet what today has spent of it."""
+    return desk.settings.daily_cap_cents is not None and restored.since(session) is not None
+
+
+def wait_for_look(session: Session, lot: Lot) -> None:
+    """Hold the lot until a clean reconciliation has seen, and counted, every payment of the time that is lost."""
+    why = "the restored record does not know what today has spent: it goes on when `pipeline reconcile` is clean"
+    hold(session, lot.id, CAP, why)
 
 
 def wait(session: Session, desk: Desk, lot: Lot) -> None:

@@ -291,6 +291,9 @@ def _plan_pay(desk: Desk, lot_id: int) -> bool:
         if invoice.status != "PAID" or not invoice.paid_cents or lot.cj_amount_cents is None:
             return False
         if known is None:
+            if capping.is_unsure(session, desk):
+                capping.wait_for_look(session, lot)
+                return False
             if not spending.reserve(session, lot.cj_amount_cents, capping.cap_cents(session, desk)):
                 capping.wait(session, desk, lot)
                 return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
@@ -20,6 +22,19 @@ def reserve(session: Session, cents: int, cap_cents: int | None) -> bool:
         fits = fits.where(DailySpend.reserved_cents + cents <= cap_cents)
     taken = session.execute(fits.returning(DailySpend.day).execution_options(synchronize_session="fetch"))
     return taken.first() is not None
+
+
+def add(session: Session, cents: int, at: datetime) -> None:
+    """Count a payment that was made without a reservation of ours: by hand, or in time that a restored record lost.
+
+    It counts whatever the cap says, on the day on which CJ took it.
+    """
+    day = at.astimezone(UTC).date().isoformat()
+    if session.get(DailySpend, day) is None:
+        insert_once(session, DailySpend, day=day, reserved_cents=0)
+    session.execute(
+        update(DailySpend).where(DailySpend.day == day).values(reserved_cents=DailySpend.reserved_cents + cents)
+    )
 
 
 def subject() -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from deployments.sandbox.faults import Fault
-from tasks.lots import copies, effects, pauses, restored
+from tasks.lots import copies, effects, pauses, restored, spending
 from tasks.lots.models import Lot
 from tests.simulation.promises import broken
-from tests.simulation.rehearsal import HOUR, Rehearsal
+from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 
 
 def put_back(stage: Rehearsal, copy: Path) -> None:
@@ -79,6 +80,44 @@ class TestABackupSixHoursOld:
         assert stage.effect(f"cj-order:{lot}").state == "ADOPTED"
         assert stage.lot(lot).cj_order_id == order.order_id
         assert stage.status(lot) == "CJ_PAID"
+
+    def test_what_the_lost_time_spent_of_the_days_cap_is_counted_before_anything_more_is_bought(
+        self, rehearse: Callable[..., Rehearsal], copy: Path
+    ) -> None:
+        stage = rehearse(DAILY_SPEND_CAP_USD="25")
+        stage.person("ada")
+        lots = stage.sell("ada", "ada", "ada")
+        for lot in lots:  # alike, at 10 dollars and something: two fit into a day
+            with stage.record.write() as session:
+                row, first = session.get_one(Lot, lot), stage.lot(lots[0])
+                row.cj_vid, row.cj_pid, row.goods_cents = first.cj_vid, first.cj_pid, first.goods_cents
+                row.freight_cents, row.landed_cents = first.freight_cents, first.landed_cents
+                row.logistic_name, row.from_country = first.logistic_name, first.from_country
+        with stage.record.write() as session:
+            pauses.pause(session, "buying")
+        stage.cycle()
+        copies.back_up(stage.record, copy)
+        with stage.record.write() as session:
+            pauses.resume(session, "all")
+        stage.cycles(2)
+        assert sorted(stage.status(lot) for lot in lots) == ["CJ_ORDERED", "CJ_PAID", "CJ_PAID"]
+        spent = stage.cj.purse.sum_of("pay")
+        put_back(stage, copy)
+        with stage.record.write() as session:
+            pauses.resume(session, "all")
+        stage.cycle()
+        assert stage.cj.purse.sum_of("pay") == spent
+        stage.cycles(2)
+        assert stage.reconcile().clean
+        assert not marked(stage)
+        stage.cycles(3)
+        assert stage.cj.purse.sum_of("pay") == spent  # the rest of the day has no room for the third
+        with stage.record.read() as session:
+            assert spending.reserved(session) == -spent
+        stage.advance(DAY)
+        stage.cycles(2)
+        assert sum(one.kind == "pay" for one in stage.cj.payments) == 3
+        assert [one for one in broken(stage) if "cap" in one] == []
 
     def test_rows_made_afterwards_take_no_lost_rows_id_and_lost_ones_are_named(
         self, stage: Rehearsal, copy: Path
