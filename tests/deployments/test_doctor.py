@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -57,7 +58,7 @@ class Clinic:
 
 
 @pytest.fixture
-def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
+def clinic(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
     for field in Settings.model_fields.values():
         monkeypatch.delenv(str(field.alias), raising=False)
     monkeypatch.setenv("PIPELINE_HOME", str(tmp_path))
@@ -68,6 +69,7 @@ def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
         url = stack.enter_context(in_thread(world))
         for name, value in {**environment(url), "CJ_MIN_INTERVAL_SECONDS": "0"}.items():
             monkeypatch.setenv(name, value)
+        shutil.copy(migrated_file, Settings.load().record_url.removeprefix("sqlite:///"))
         record = prepare(Settings.load())
         stack.callback(open_record.cache_clear)
         stack.callback(record.close)
