@@ -54,7 +54,7 @@ def fetch_events(at: Desk) -> None:
             inbox.receive(at.record, "stripe", event.id, event.type, event.model_dump(exclude={"id", "type"}))
 
 
-def _named_by(event: InboxEvent) -> Select[Invoice]:
+def _named_by(event: InboxEvent) -> Select[tuple[Invoice]]:
     told = event.payload
     return select(Invoice).where(
         or_(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml  # type: ignore[import-untyped]
 from deployments.doctor.findings import Finding, fail, ok, warn
 from deployments.doctor.ward import CALL_SECONDS, Ward
 from deployments.waking import AUTOMATION, DEPLOYMENT
+from tasks.lots.clock import now
 from tasks.rules.alerts import ALERTS, AUTOMATION_PREFIX, automation_name
 from tasks.settings import Settings
 
@@ -20,6 +22,8 @@ POOL = "pipeline"
 ACTING = (AUTOMATION, "zombies")
 BY_HAND = "silence, sent by hand"
 APPLY, SETUP = "pipeline automations apply", "pipeline setup"
+#: What Prefect's scheduler may take until it has planned the runs of a new schedule: it looks every minute.
+SCHEDULER_TIME = timedelta(minutes=3)
 WORKER = f"prefect worker start --pool {POOL}"
 
 
@@ -39,6 +43,7 @@ def examine(ward: Ward) -> Iterator[Finding]:
             yield _worker(http)
             deployed = _deployed(http)
             yield from _deployments(settings, deployed)
+            yield from _planned(http, deployed)
             yield _automations(settings, http, deployed)
         except httpx.HTTPStatusError as error:
             status = error.response.status_code
@@ -111,6 +116,22 @@ def _deployments(settings: Settings, deployed: dict[str, dict[str, Any]]) -> Ite
         yield warn("schedules", f"{', '.join(paused)} are paused", resume)
     if not missing and not old and not paused:
         yield ok("deployments", f"{len(wanted)}, as prefect.yaml has them, and their schedules are on")
+
+
+def _planned(http: httpx.Client, deployed: dict[str, dict[str, Any]]) -> Iterator[Finding]:
+    """Whether the server plans the runs of every schedule: one whose scheduler fails shows all else in good order."""
+    early = (now() - SCHEDULER_TIME).isoformat()
+    due = {
+        one["id"]: name
+        for name, one in deployed.items()
+        if not one.get("paused")
+        and any(row.get("active") and str(row["updated"]) < early for row in one.get("schedules") or ())
+    }
+    waiting = {"state": {"type": {"any_": ["SCHEDULED"]}}, "deployment_id": {"any_": list(due)}}
+    runs = _ask(http, "/flow_runs/filter", {"flow_runs": waiting, "limit": 200}) if due else []
+    if without := sorted(set(due.values()) - {due[run["deployment_id"]] for run in runs}):
+        text = f"the server plans no run of {', '.join(without)}, though their schedules are on"
+        yield fail("schedules", text, "see the log of prefect server start; pip install -c constraints.txt -e .")
 
 
 def wanted_automations(settings: Settings) -> dict[str, str | None]:

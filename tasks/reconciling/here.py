@@ -46,11 +46,10 @@ def _bought(session: Session) -> Iterator[Finding]:
 
 
 def _refunded(session: Session) -> Iterator[Finding]:
-    shares = dict(
-        session.execute(
-            select(InvoiceLine.lot_id, func.sum(InvoiceLine.cents + InvoiceLine.tax_cents)).group_by(InvoiceLine.lot_id)
-        ).all()
+    billed = select(InvoiceLine.lot_id, func.sum(InvoiceLine.cents + InvoiceLine.tax_cents)).group_by(
+        InvoiceLine.lot_id
     )
+    shares = {row[0]: row[1] for row in session.execute(billed)}
     for lot in session.scalars(select(Lot).where(Lot.refund_cents > 0)):
         if (lot.refund_cents or 0) > shares.get(lot.id, 0):
             text = "more was given back than it was billed"

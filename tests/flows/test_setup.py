@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from deployments.registering import register
 from deployments.sandbox.world import World
 from deployments.webhooks import receiver
 from tasks.desk import desk, prepare
+from tasks.lots import clock
 from tasks.rules.alerts import automation_name
 from tasks.settings import Settings
 from tests.deployments.serving import served
@@ -77,6 +79,13 @@ def test_setup_makes_everything_and_the_doctor_sees_what_is_spoilt_afterwards(
     change(api, "POST", "/work_pools/pipeline/workers/heartbeat", {"name": "w1"})
     assert levels() == {"Prefect server": "ok", "worker": "ok", "deployments": "ok", "automations": "ok"}
     assert set(automations(api)) == set(server.wanted_automations(Settings.load()))
+
+    with clock.held_by(lambda: datetime.now(UTC) + timedelta(minutes=5), time.sleep):
+        assert levels()["schedules"] == "fail"  # this server has no scheduler
+        for one in api.post("/deployments/filter", json={}).json():
+            if one["schedules"]:  # what a scheduler does every minute; SQLAlchemy 2.1 breaks it
+                change(api, "POST", f"/deployments/{one['id']}/schedule", {})
+        assert "schedules" not in levels()
 
     before = {name: one["id"] for name, one in automations(api).items()}
     apply(Settings.load())
