@@ -160,6 +160,7 @@ ROWS: list[Row] = [
         f"{HOOKS}::test_without_a_secret_nothing_is_the_vendors",
     ]),
     ("W4", "death between answer and work; the database away for a second", [
+        f"{COURIERS}::test_a_receiver_killed_between_its_answer_and_the_work_leaves_the_work_in_the_inbox",
         f"{COURIERS}::test_an_event_is_handled_only_after_its_work_is_done",
         "deployments/test_webhooks_without_a_database.py::test_a_file_that_somebody_holds_for_long",
         "deployments/test_webhooks_without_a_database.py::test_a_postgresql_that_is_stopped_and_comes_back",

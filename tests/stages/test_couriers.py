@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 from sqlalchemy import select
 
 from deployments.sandbox.faults import Fault
+from tasks.lots.engine import Record, connect
 from tasks.lots.records import InboxEvent
+from tests.simulation.courier import Courier
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 
 
@@ -92,3 +97,46 @@ def test_an_event_is_handled_only_after_its_work_is_done(stage: Rehearsal) -> No
         assert session.scalars(select(InboxEvent).where(InboxEvent.handled_at.is_(None))).all()
     stage.cycle()
     assert "PAID" in stage.life(lot)
+
+
+def test_a_receiver_killed_between_its_answer_and_the_work_leaves_the_work_in_the_inbox(stage: Rehearsal) -> None:
+    """W4: a process of its own answers 200, and is gone by SIGKILL before anything was done."""
+    courier = stage.listen()
+    stage.person("ada", "no_card", pays_after=2 * HOUR)
+    (lot,) = stage.sell("ada")
+    stage.cycle()
+    stage.advance(2 * HOUR - 120)
+    stage.courier = None  # what the vendors send now waits for the process below
+    stage.advance(240)
+    answers, status = answered_and_killed(stage)
+    stage.world.deliveries.clear()
+    stage.courier = courier
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert answers
+    assert set(answers) == {"stripe 200"}
+    assert stage.status(lot) == "AUCTION_CLOSED"
+    assert not stage.invoices()[0].told_by_webhook
+    stage.cycle()
+    assert "PAID" in stage.life(lot)
+    assert stage.invoices()[0].told_by_webhook  # by the inbox, and not by the poll
+    assert len(stage.cj.orders) == 1
+    with stage.record.read() as session:
+        assert [one.id for one in session.scalars(select(InboxEvent).where(InboxEvent.handled_at.is_(None)))] == []
+
+
+def answered_and_killed(stage: Rehearsal) -> tuple[list[str], int]:
+    """Let a real process take all that waits, and die as soon as it has answered; its answers, and its end."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            record = Record(connect(stage.record.engine.url.render_as_string(hide_password=False)))
+            receiver = Courier(stage.world, record, stage.settings)
+            receiver.deliver()
+            os.write(theirs, "\n".join(f"{source} {status}" for source, _, status in receiver.answers).encode())
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.close(theirs)
+    with os.fdopen(ours) as told:
+        answers = told.read().splitlines()
+    return answers, os.waitpid(child, 0)[1]
