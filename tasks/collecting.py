@@ -22,6 +22,8 @@ from tasks.reversals import TOLD_OF, adopt_reversals
 from tasks.settling import DISPUTE, converge
 
 OPEN = ("OPEN", "PAYMENT_FAILED")
+#: Seconds that our clock may go ahead of Stripe's.
+CLOCKS_DIFFER = 3_600
 #: Events are asked for since the last finished cycle and a day before; Stripe keeps them for 30 days.
 OVERLAP, STRIPE_KEEPS = timedelta(days=1), timedelta(days=30)
 
@@ -76,10 +78,13 @@ def invoices_told(sale_id: str | None = None) -> list[int]:
 
 
 def invoices_due(sale_id: str | None = None) -> list[int]:
-    """Open and disputed invoices, those Stripe told of, and paid ones whose fee or Basta's note is still missing."""
-    fetch_events(desk())
+    """Invoices that Stripe told of, or shows as open no more, or whose age asks for something; disputed ones, and paid
+    ones whose fee or Basta's note is still missing. One that waits for its buyer is read with all others in one call.
+    """
+    at = desk()
+    fetch_events(at)
     told = invoices_told(sale_id)
-    with desk().record.read() as session:
+    with at.record.read() as session:
         query = select(Invoice).where(
             Invoice.stripe_invoice_id.is_not(None),
             or_(
@@ -90,12 +95,38 @@ def invoices_due(sale_id: str | None = None) -> list[int]:
         )
         if sale_id:
             query = query.join(Sale, Sale.id == Invoice.sale_id).where(Sale.basta_sale_id == sale_id)
-        due = {invoice.id for invoice in session.scalars(query)}
-        notes = select(Effect.invoice_id).where(
-            Effect.kind.in_(NOTES), Effect.state.not_in([str(state) for state in effects.SETTLED])
+        found = list(session.scalars(query))
+        waiting = [invoice for invoice in found if _only_waits(at, session, invoice)]
+        notes = select(Effect.invoice_id).where(Effect.kind.in_(NOTES), effects.UNSETTLED)
+        noted = {one for one in session.scalars(notes) if one is not None}
+    due = {invoice.id for invoice in found} - _still_open(at, waiting)
+    return sorted(due | noted | set(told))
+
+
+def _only_waits(at: Desk, session: Session, invoice: Invoice) -> bool:
+    """Whether nothing is to be done for an invoice while Stripe shows it as open."""
+    if invoice.status not in OPEN or invoice.hold_reason or invoice.sent_at is None or invoice.due_at is None:
+        return False
+    if invoice.card_on_file and invoice.charges_tried == 0:
+        return False
+    moments = [invoice.due_at, *([invoice.next_charge_at] if invoice.next_charge_at else [])]
+    if effects.state_of(session, f"mail:payment_reminder:invoice-{invoice.id}:1") is None:
+        moments.append(invoice.sent_at + timedelta(days=at.settings.payment_reminder_days))
+    return now() < min(moments)
+
+
+def _still_open(at: Desk, waiting: list[Invoice]) -> set[int]:
+    """Those that Stripe lists as open; none when it does not say, and each is then read by itself."""
+    if len(waiting) < 2:
+        return set()
+    try:
+        listed = at.stripe.open_invoices(
+            int(min(invoice.created_at for invoice in waiting).timestamp()) - CLOCKS_DIFFER
         )
-        due |= {one for one in session.scalars(notes) if one is not None}
-    return sorted(due | set(told))
+    except ServiceUnavailable as error:
+        run_logger().warning("open invoices could not be listed, each is read: %s", error)
+        return set()
+    return {invoice.id for invoice in waiting if invoice.stripe_invoice_id in listed}
 
 
 @task(task_run_name="collect invoice {invoice_id}", **ACTING)

@@ -57,7 +57,7 @@ def converge(desk: Desk, invoice_id: int, *, told_by_webhook: bool = False) -> s
 def _settle_calls(session: Session, invoice_id: int, theirs: vendor.Invoice) -> None:
     """What is decided at Stripe decides our calls of unknown fate: they are adopted, and planned ones dropped."""
     calls = select(Effect).where(Effect.invoice_id == invoice_id, Effect.kind.in_(("pay", "void")))
-    for effect in session.scalars(calls.where(Effect.state.not_in([str(state) for state in effects.SETTLED]))):
+    for effect in session.scalars(calls.where(effects.UNSETTLED)):
         if not effects.drop(session, effect.key, f"the invoice is {theirs.status}"):
             effects.adopt(session, effect.key, answer_of(theirs), effect.request, invoice_id=invoice_id)
 

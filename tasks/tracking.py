@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tasks import letters
@@ -103,16 +103,32 @@ def poll(at: Desk, lot_ids: list[int]) -> int:
         ServiceUnavailable: CJ did not say.
     """
     with at.record.read() as session:
-        lots = {lot.cj_order_number: lot.id for lot in session.scalars(select(Lot).where(Lot.id.in_(lot_ids)))}
+        lots = {lot.cj_order_number: lot for lot in session.scalars(select(Lot).where(Lot.id.in_(lot_ids)))}
+        watched = {one.lot_id for one in incidents.open_ones(session)}
         events = [event.id for event in inbox.waiting(session, "cj") if event.payload.get("order_number") in lots]
-    moved = 0
+    moved, unchanged = 0, []
     for order in at.cj.orders([number for number in lots if number]):
-        if order.number in lots:
+        lot = lots.get(order.number)
+        if lot is not None and lot.id not in watched and _is_as_before(lot, order):
+            unchanged.append(lot.id)
+        elif lot is not None:
             with at.record.write() as session:
-                moved += apply(session, lots[order.number], order)
+                moved += apply(session, lot.id, order)
     with at.record.write() as session:
+        session.execute(update(Lot).where(Lot.id.in_(unchanged)).values(cj_polled_at=now()))
         inbox.handled(session, *events)
     return moved
+
+
+def _is_as_before(lot: Lot, order: Order) -> bool:
+    """Whether a bought lot's order reads as it did when it was applied: most of them, most of the time."""
+    return (
+        lot.status in (LotStatus.CJ_PAID, LotStatus.SHIPPED)
+        and order.status == lot.cj_status
+        and order.amount_cents == lot.cj_amount_cents
+        and order.tracking_number in (None, lot.tracking_number)
+        and order.tracking_url in (None, lot.tracking_url)
+    )
 
 
 def apply(session: Session, lot_id: int, order: Order) -> bool:

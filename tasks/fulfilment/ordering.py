@@ -30,6 +30,8 @@ from tasks.rules.pricing import rose_too_much
 from tasks.settling import book_order
 
 NO_ADDRESS, REFUSED = "no address", "refused by CJ"
+#: An address is looked for again after a fifth of the time that it is missing, and after six hours at most.
+LONGEST_LOOK = timedelta(hours=6)
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=10), timedelta(hours=6)
 #: A payment that shows no effect is tried twice at most; then a person decides.
 MOST_PAYS = 2
@@ -337,7 +339,9 @@ def _ask_for_address(desk: Desk, lot_id: int, buyer: Buyer) -> str:
             lot.refund_status = lot.refund_status or "PLANNED"
             hold(session, lot_id, NO_ADDRESS, "no address came in time: the buyer gets the money back")
             return "refund planned"
-        hold(session, lot_id, NO_ADDRESS, "the buyer has no complete shipping address: asked for one")
+        waited = now() - (lot.paid_at or now())
+        again = min(now() + min(waited / 5, LONGEST_LOOK), deadline)
+        hold(session, lot_id, NO_ADDRESS, "the buyer has no complete shipping address: asked for one", until=again)
         letters.post(
             session,
             "address_needed",

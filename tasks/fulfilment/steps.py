@@ -43,12 +43,9 @@ def lots_to_order(sale_id: str | None = None) -> list[int]:
 def orders_to_compare(sale_id: str | None = None) -> list[list[int]]:
     """Created orders whose amount nobody accepted yet, a hundred a call."""
     with desk().record.read() as session:
-        planned = set(session.scalars(select(Effect.lot_id).where(Effect.kind.in_(("cj-confirm",)))))
-        ids = [
-            lot.id
-            for lot in _lots(session, LotStatus.PAID, sale_id)
-            if lot.cj_order_id is not None and lot.id not in planned
-        ]
+        lots = [lot.id for lot in _lots(session, LotStatus.PAID, sale_id) if lot.cj_order_id is not None]
+        accepted = _accepted(session, lots)
+        ids = [lot for lot in lots if lot not in accepted]
     return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
 
 
@@ -57,8 +54,15 @@ def orders_to_confirm(sale_id: str | None = None) -> list[int]:
     with desk().record.read() as session:
         if pauses.paused(session, "buying"):
             return []
-        planned = set(session.scalars(select(Effect.lot_id).where(Effect.kind == "cj-confirm")))
-        return [lot.id for lot in _lots(session, LotStatus.PAID, sale_id) if lot.id in planned]
+        lots = [lot.id for lot in _lots(session, LotStatus.PAID, sale_id)]
+        accepted = _accepted(session, lots)
+        return [lot for lot in lots if lot in accepted]
+
+
+def _accepted(session: Session, lots: list[int]) -> set[int | None]:
+    """Those whose confirmation is planned, or was."""
+    query = select(Effect.lot_id).where(Effect.kind == "cj-confirm", Effect.lot_id.in_(lots))
+    return set(session.scalars(query)) if lots else set()
 
 
 def orders_to_pay(sale_id: str | None = None) -> list[int]:

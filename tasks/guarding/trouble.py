@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tasks.desk import desk
-from tasks.lots import incidents
+from tasks.lots import incidents, leases
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
 from tasks.lots.models import History, Lot, Sale
@@ -32,7 +32,14 @@ def look_for_trouble() -> None:
     with at.record.write() as session:
         incidents.settle(session, "stuck:", [*_stuck(session), *_late_sales(session), *_lost_parcels(session)])
         incidents.settle(session, "failures:", _failures(session, timedelta(hours=at.settings.failure_window_hours)))
-        incidents.settle(session, "rates:", _rates(session))
+        if _is_new_hour(session):  # a month's rates change slowly, and all its lots are read for them
+            incidents.settle(session, "rates:", _rates(session))
+
+
+def _is_new_hour(session: Session) -> bool:
+    """Whether no cycle has ended in this hour yet."""
+    before = leases.last_finished(session, "processing")
+    return before is None or before < now().replace(minute=0, second=0, microsecond=0)
 
 
 def _stuck(session: Session) -> list[Trouble]:

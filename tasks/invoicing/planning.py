@@ -57,7 +57,8 @@ def plan(desk: Desk, sale_id: str | None = None) -> None:
             for key, lots in won_lots(session, sale_id).items()
             if ripe(session, session.get_one(Sale, key[0]), lots, grace)
         ]
-        known = {buyer.basta_user_id for buyer in session.scalars(select(Buyer))}
+        winners = [user_id for (_, user_id), _ in groups]
+        known = set(session.scalars(select(Buyer.basta_user_id).where(Buyer.basta_user_id.in_(winners))))
     if not groups:
         return
     rules = premiums(desk)

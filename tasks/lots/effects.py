@@ -49,6 +49,8 @@ class State(StrEnum):
 
 
 SETTLED = frozenset({State.DONE, State.REFUSED, State.ADOPTED, State.DROPPED})
+#: For queries: said in the positive, so that the few that are open are found by their index among all that ever were.
+UNSETTLED = Effect.state.in_([str(state) for state in State if state not in SETTLED])
 
 
 class Came(StrEnum):
@@ -181,8 +183,7 @@ def of_lot(session: Session, lot_id: int, *kinds: str) -> list[Effect]:
 
 def unproven(session: Session, kind: str) -> dict[int, datetime]:
     """Lots with an effect of this kind of which nobody knows what came, and when its last attempt began."""
-    unsettled = Effect.state.not_in([str(state) for state in SETTLED])
-    query = select(Effect).where(Effect.kind == kind, Effect.acted_at.is_not(None), unsettled)
+    query = select(Effect).where(Effect.kind == kind, Effect.acted_at.is_not(None), UNSETTLED)
     return {one.lot_id: one.acted_at for one in session.scalars(query) if one.lot_id and one.acted_at}
 
 
@@ -257,7 +258,7 @@ def free_expired(session: Session) -> int:
     """
     freed = session.execute(
         update(Effect)
-        .where(Effect.owner.is_not(None), Effect.lease_until <= now(), Effect.state.not_in(SETTLED))
+        .where(Effect.owner.is_not(None), Effect.lease_until <= now(), UNSETTLED)
         .values(state=State.UNKNOWN, owner=None, lease_until=None)
         .returning(Effect.key)
         .execution_options(synchronize_session=False)

@@ -37,7 +37,7 @@ class SourcingRun(Base):
     max_products: Mapped[int]
     publish: Mapped[bool]
     state: Mapped[Text] = mapped_column(index=True, default="OPEN")  # OPEN, DONE, FAILED
-    counted_on: Mapped[Text | None]  # the UTC day on which it first reached CJ
+    counted_on: Mapped[Text | None] = mapped_column(index=True)  # the UTC day on which it first reached CJ
     chosen: Mapped[list[Any] | None]  # the products chosen, frozen once the search is done
     rejected: Mapped[dict[str, Any] | None]  # reason -> how many
     error: Mapped[Text | None]
@@ -58,7 +58,7 @@ class Sale(Base):
     opens_at: Mapped[datetime | None]
     closes_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]
-    closed_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None] = mapped_column(index=True)
     created_at: Mapped[datetime]
 
 
@@ -79,13 +79,16 @@ class Invoice(Base):
     """What one buyer owes for the lots of one sale; later lots get their own `seq`."""
 
     __tablename__ = "invoices"
-    __table_args__ = (UniqueConstraint("sale_id", "buyer_id", "seq", name="uq_invoices_business_key"),)
+    __table_args__ = (
+        UniqueConstraint("sale_id", "buyer_id", "seq", name="uq_invoices_business_key"),
+        Index("ix_invoices_status_fee", "status", "fee_cents"),
+    )
 
     id: Mapped[Id]
     sale_id: Mapped[int] = mapped_column(ForeignKey("sales.id"))
     buyer_id: Mapped[int] = mapped_column(ForeignKey("buyers.id"))
     seq: Mapped[int]
-    status: Mapped[Text] = mapped_column(index=True, default="PLANNED")
+    status: Mapped[Text] = mapped_column(default="PLANNED")
     # PLANNED, OPEN, PAYMENT_FAILED, PAID, VOID, CREDITED; the vendor's own word is in `stripe_status`
     total_cents: Mapped[Money]  # the sum of our lines, tax apart
     tax_cents: Mapped[MaybeMoney]
@@ -94,13 +97,13 @@ class Invoice(Base):
     stripe_status: Mapped[Text | None]
     hosted_url: Mapped[Text | None]
     payment_intent_id: Mapped[Text | None] = mapped_column(index=True)
-    charge_id: Mapped[Text | None]
+    charge_id: Mapped[Text | None] = mapped_column(index=True)
     paid_cents: Mapped[MaybeMoney]
     fee_cents: Mapped[MaybeMoney]
     basta_order_id: Mapped[Text | None]
     charges_tried: Mapped[int] = mapped_column(default=0)
     next_charge_at: Mapped[datetime | None]
-    hold_reason: Mapped[Text | None]
+    hold_reason: Mapped[Text | None] = mapped_column(index=True)
     told_by_webhook: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
@@ -171,7 +174,7 @@ class Lot(Base):
 
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoices.id"), index=True)
     stripe_invoice_id: Mapped[Text | None]
-    paid_at: Mapped[datetime | None]
+    paid_at: Mapped[datetime | None] = mapped_column(index=True)
 
     ship_to: Mapped[dict[str, Any] | None]  # the frozen address; shown nowhere
     cj_order_number: Mapped[Text | None] = mapped_column(unique=True)
@@ -184,7 +187,8 @@ class Lot(Base):
     shipped_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
 
-    refund_status: Mapped[Text | None]  # PLANNED, PENDING, SUCCEEDED, FAILED, NONE_DUE, LOST
+    refund_status: Mapped[Text | None] = mapped_column(index=True)
+    # PLANNED, PENDING, SUCCEEDED, FAILED, NONE_DUE, LOST
     refund_cents: Mapped[MaybeMoney]
     stripe_refund_id: Mapped[Text | None] = mapped_column(index=True)
 
@@ -203,5 +207,5 @@ class History(Base):
     seq: Mapped[int]
     frm: Mapped[Text | None]
     to: Mapped[Text]
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)
     why: Mapped[Text | None]

@@ -15,6 +15,7 @@ class Effect(Base):
     """One thing that changes the outside world; `tasks.lots.effects` tells how it is done once."""
 
     __tablename__ = "effects"
+    __table_args__ = (Index("ix_effects_state_kind", "state", "kind"),)
 
     key: Mapped[Text] = mapped_column(primary_key=True)
     kind: Mapped[Text] = mapped_column(index=True)
@@ -22,7 +23,7 @@ class Effect(Base):
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoices.id"), index=True)
     sale_id: Mapped[int | None] = mapped_column(ForeignKey("sales.id"), index=True)
     request: Mapped[dict[str, Any]]
-    state: Mapped[Text] = mapped_column(index=True, default="PLANNED")
+    state: Mapped[Text] = mapped_column(default="PLANNED")
     attempts: Mapped[int] = mapped_column(default=0)
     generation: Mapped[int] = mapped_column(default=1)
     owner: Mapped[Text | None]

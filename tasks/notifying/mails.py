@@ -10,7 +10,7 @@ from tasks.clients.resend import Mail
 from tasks.cycling import Several
 from tasks.desk import desk
 from tasks.lots.clock import now
-from tasks.lots.effects import SETTLED, Answer, Attempt, Manner, Outcome
+from tasks.lots.effects import UNSETTLED, Answer, Attempt, Manner, Outcome
 from tasks.lots.records import Effect
 from tasks.retrying import ACTING, task
 
@@ -24,7 +24,7 @@ def mails_waiting() -> list[list[str]]:
     with desk().record.read() as session:
         query = (
             select(Effect.key)
-            .where(Effect.kind == "mail", Effect.state.not_in([str(state) for state in SETTLED]))
+            .where(Effect.kind == "mail", UNSETTLED)
             .where((Effect.acted_at.is_(None)) | (Effect.acted_at > now() - KEYS_LAST))
             .order_by(Effect.created_at)
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from tasks.lots.models import Lot
@@ -35,29 +35,39 @@ COSTS = ["goods", "freight", "cj_credit"]
 BACK = ["refund", "refund_failed", "dispute"]
 
 
-def ledger_frame(session: Session) -> pl.DataFrame:
-    """All ledger rows: lot_id, invoice_id, kind, cents (signed), at."""
-    rows = session.execute(
-        select(LedgerEntry.lot_id, LedgerEntry.invoice_id, LedgerEntry.kind, LedgerEntry.cents, LedgerEntry.at)
-    ).all()
+def ledger_frame(session: Session, since: datetime | None = None) -> pl.DataFrame:
+    """All ledger rows, or those of `lots_frame`: lot_id, invoice_id, kind, cents (signed), at."""
+    query = select(LedgerEntry.lot_id, LedgerEntry.invoice_id, LedgerEntry.kind, LedgerEntry.cents, LedgerEntry.at)
+    if since is not None:
+        lots = select(Lot.id).where(_billed_with_paid(since))
+        query = query.where(or_(LedgerEntry.lot_id.in_(lots), LedgerEntry.invoice_id.in_(_paid_invoices(since))))
+    rows = session.execute(query).all()
     return pl.DataFrame([tuple(row) for row in rows], schema=LEDGER, orient="row")
 
 
-def lots_frame(session: Session) -> pl.DataFrame:
-    """All lots: id, invoice, keyword, status, hammer, refund, paid_at, sale."""
-    rows = session.execute(
-        select(
-            Lot.id,
-            Lot.invoice_id,
-            Lot.keyword,
-            Lot.status,
-            Lot.winning_bid_cents,
-            Lot.refund_status,
-            Lot.paid_at,
-            Lot.basta_sale_id,
-        )
-    ).all()
+def lots_frame(session: Session, since: datetime | None = None) -> pl.DataFrame:
+    """All lots, or those billed with one paid since: id, invoice, keyword, status, hammer, refund, paid_at, sale."""
+    query = select(
+        Lot.id,
+        Lot.invoice_id,
+        Lot.keyword,
+        Lot.status,
+        Lot.winning_bid_cents,
+        Lot.refund_status,
+        Lot.paid_at,
+        Lot.basta_sale_id,
+    )
+    rows = session.execute(query if since is None else query.where(_billed_with_paid(since))).all()
     return pl.DataFrame([(*row[:3], str(row[3]), *row[4:]) for row in rows], schema=LOTS, orient="row")
+
+
+def _paid_invoices(since: datetime) -> Select[tuple[int | None]]:
+    return select(Lot.invoice_id).where(Lot.paid_at >= since)
+
+
+def _billed_with_paid(since: datetime) -> ColumnElement[bool]:
+    """An invoice's fee is shared by all of its lots, so they are read together."""
+    return Lot.invoice_id.in_(_paid_invoices(since))
 
 
 def margins(lots: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
@@ -110,7 +120,7 @@ def margins(lots: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
 
 def lot_frame(session: Session, since: datetime | None = None) -> pl.DataFrame:
     """`margins` of the record, of lots paid since then."""
-    frame = margins(lots_frame(session), ledger_frame(session))
+    frame = margins(lots_frame(session, since), ledger_frame(session, since))
     return frame if since is None else frame.filter(pl.col("paid_at") >= since)
 
 

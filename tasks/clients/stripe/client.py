@@ -270,6 +270,12 @@ class Stripe:
             rows = self._v1.invoices.list({"created": {"gte": since}, "limit": PAGE}).auto_paging_iter()
             return tuple(models.invoice(row.to_dict()) for row in rows)
 
+    def open_invoices(self, since: int) -> frozenset[str]:
+        """The ids of those made since a Unix second that still wait for their money."""
+        with translated("open invoices"):
+            asked: Any = {"status": "open", "created": {"gte": since}, "limit": PAGE}
+            return frozenset(row.id for row in self._v1.invoices.list(asked).auto_paging_iter())
+
     def movements(self, since: int) -> tuple[Movement, ...]:
         """What moved on the account's balance since a Unix second."""
         with translated("balance transactions"):
