@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -173,6 +174,30 @@ def _add(out: Path | None, line: dict[str, Any]) -> None:
     if out is not None:
         with out.open("a") as file:
             file.write(json.dumps(line) + "\n")
+
+
+@app.command()
+def poison(
+    lots: Annotated[int, typer.Option("--lots", help="How many, one of them poison.", min=2)] = 1_000, out: Out = None
+) -> None:
+    """Let CJ refuse one lot for ever; exit 1 where the others needed another number of cycles for it."""
+    from tests.simulation import poison
+
+    without = poison.needed(lots, None)
+    print(f"without: {_cycles(without)}", flush=True)
+    _add(out, {"lots": lots, "refused": None, **asdict(without)})
+    worse = 0
+    for path in poison.STEPS:
+        came = poison.needed(lots, path)
+        worse += (came.all_bought, came.all_delivered) != (without.all_bought, without.all_delivered)
+        print(f"refused at {path}: {_cycles(came)}; it is {came.poisoned}", flush=True)
+        _add(out, {"lots": lots, "refused": path, **asdict(came)})
+    print(f"{lots - 1} lots beside the poison: {'the same cycles each time' if not worse else f'{worse} differ'}")
+    sys.exit(1 if worse else 0)
+
+
+def _cycles(came: Any) -> str:
+    return f"all others bought after {came.all_bought} cycles, delivered after {came.all_delivered}"
 
 
 @app.command()

@@ -18,14 +18,16 @@ from typing import Any
 from sqlalchemy import func, or_, select
 
 from deployments.sandbox.cj.texts import KINDS
+from tasks.lots.effects import UNSETTLED
 from tasks.lots.models import History, Lot
 from tasks.lots.records import Effect, Incident, LedgerEntry
-from tasks.lots.states import FINAL
+from tasks.lots.states import FINAL, LotStatus
 from tests.simulation.happening import HAPPENINGS, Eventful
 from tests.simulation.knife import Point, faults_of
 from tests.simulation.promises import PROMISES
 from tests.simulation.rehearsal import BEGINNING, CYCLE_SECONDS, DAY, HOME, HOUR
-from tests.simulation.swarm import HAMMERS, MANNERS, NOWHERE
+from tests.simulation.swarm import HAMMERS, MANNERS, NOWHERE, SHORT
+from tests.simulation.swarm import STILL_SECONDS as SOON_STILL_SECONDS
 
 Figures = dict[str, Any]
 A_RUN = 5
@@ -48,6 +50,7 @@ NIGHT = timedelta(hours=21, minutes=30)  # 03:30, after the days' beginning at 0
 STILL_SECONDS = 16 * DAY
 #: Between two cycles in which nothing moves, at most: while sales go on, and when the last has ended.
 SELDOM, MORE_SELDOM = HOUR, 8 * HOUR
+ALIVE = [status for status in LotStatus if status not in FINAL]
 #: What holds at every moment, and is looked at every night; the others are promised of an end.
 ALWAYS = ("ordered and bought once", "bought only when paid for, within the cap", "one mail a key")
 
@@ -56,7 +59,14 @@ class Month(Eventful):
     """So many lots in so many days."""
 
     def __init__(
-        self, lots: int, days: int, faulty: float, seed: int, tell: Callable[[Figures], None] = lambda _: None
+        self,
+        lots: int,
+        days: int,
+        faulty: float,
+        seed: int,
+        tell: Callable[[Figures], None] = lambda _: None,
+        *,
+        brisk: bool = False,
     ) -> None:
         runs = -(-lots // (A_RUN * days))
         super().__init__(
@@ -65,8 +75,12 @@ class Month(Eventful):
             strike=self._strike,
             seed=seed,
             SOURCING_RUNS_PER_DAY=str(2 * runs + 2),  # as some find nothing, and are followed by another
-            **REAL,
+            **(SHORT if brisk else REAL),
         )
+        self._still_after = SOON_STILL_SECONDS if brisk else STILL_SECONDS
+        if brisk:  # for a quick look: deadlines of hours, as in a swarm
+            options = self.stage.cj.options
+            options.ship_after_seconds = options.deliver_after_seconds = 8 * HOUR
         self.lots, self.days, self.faulty = lots, days, faulty
         self._tell, self._faults = tell, random.Random(f"month {seed} faults")
         self._began, self._spent = time.monotonic(), time.process_time()
@@ -87,7 +101,7 @@ class Month(Eventful):
         while self.day < self.days:
             self._source_what_is_due()
             self._step(SELDOM)
-        while self._still < STILL_SECONDS and not (self._still and self._is_quiet()):
+        while self._still < self._still_after and not (self._still and self._is_quiet()):
             self._step(MORE_SELDOM)
 
     def ended(self) -> list[str]:
@@ -203,7 +217,7 @@ class Month(Eventful):
 
     def _is_quiet(self) -> bool:
         with self.record.read() as session:
-            alive = select(Lot.id).where(or_(Lot.status.not_in(FINAL), Lot.refund_status.in_(("PLANNED", "PENDING"))))
+            alive = select(Lot.id).where(or_(Lot.status.in_(ALIVE), Lot.refund_status.in_(("PLANNED", "PENDING"))))
             return session.execute(alive.limit(1)).first() is None and not self.stage.unsettled()
 
     def _state(self) -> tuple[Any, ...]:
@@ -212,7 +226,7 @@ class Month(Eventful):
             newest = [
                 session.execute(select(func.max(table.id))).scalar_one() for table in (History, LedgerEntry, Incident)
             ]
-            tried = session.execute(select(func.count(), func.sum(Effect.attempts)).where(Effect.settled_at.is_(None)))
+            tried = session.execute(select(func.count(), func.sum(Effect.attempts)).where(UNSETTLED))
             told = session.execute(select(func.count()).where(Incident.closed_at.is_(None)))
-            alive = select(Lot.id, Lot.hold_reason, Lot.refund_status, Lot.cj_status).where(Lot.status.not_in(FINAL))
+            alive = select(Lot.id, Lot.hold_reason, Lot.refund_status, Lot.cj_status).where(Lot.status.in_(ALIVE))
             return *newest, *tried.one(), *told.one(), *map(tuple, session.execute(alive.order_by(Lot.id)))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from deployments.sandbox.cj import BUSY_WITH_ORDER, BUSY_WITHOUT_ORDER, EMPTY_WITH_ORDER
-from deployments.sandbox.cj.envelope import Refusal
 from deployments.sandbox.faults import KINDS, Fault
 from tasks import collecting
+from tests.simulation.poison import refuse
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 from tests.stages.test_fulfilment import CONFIRM, CREATE, PAY, only_one, sold
@@ -128,16 +128,7 @@ class TestOneLotIsRefusedForEver:
         others = stage.stock_up(unlucky, 10)[1:]
         for country in ("CN", "US"):
             stage.cj.set_stock(stage.lot(unlucky).cj_vid, country, 1_000)
-        method, serve = stage.cj.routes[path]
-        number = stage.record.known_as(f"HS-{unlucky}")
-
-        def refuse(request: Any) -> Any:
-            ids = [number, *(order.order_id for order in stage.cj.orders if order.number == number)]
-            if any(one.encode() in request.body for one in ids):
-                raise Refusal(1_600_300, "param error: this one is not to our liking")
-            return serve(request)
-
-        stage.cj.routes[path] = (method, refuse)
+        refuse(stage, unlucky, path)
         return unlucky, others
 
     def test_without_an_order_it_is_refunded_after_the_retry_days(self, stage: Rehearsal) -> None:
