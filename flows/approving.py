@@ -74,7 +74,7 @@ def _told(value: Any) -> str:
 
 @flow(
     name="approving",
-    description="Ask a person one question by a form: press Resume, answer yes or no, and say up to how much.",
+    description="Ask a person one question by a form: press Resume in the menu, answer yes or no, and up to how much.",
 )
 def approving(approval_id: int) -> Any:
     """Show one question's form, and write the answer down.

@@ -21,7 +21,6 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed
-from prefect.utilities.urls import url_for
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -32,6 +31,7 @@ from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
 from tasks.lots.models import Lot
 from tasks.lots.records import Approval
+from tasks.pages import run_page
 from tasks.retrying import is_inline
 from tasks.rules.money import dollars
 
@@ -215,8 +215,8 @@ def _end_form(row: Approval) -> bool:
 
 
 def _asked(row: Approval, run_id: str | None) -> Trouble:
-    where = url_for("flow-run", obj_id=run_id) if run_id else None
-    form = f" Answer by its form (Resume): {where}" if where else ""
+    where = run_page(run_id) if run_id else None
+    form = f" Answer by its form (the menu at the top right, Resume): {where}" if where else ""
     return Trouble(
         key=f"approval:{row.id}",
         alert="approval",

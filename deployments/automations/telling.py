@@ -12,7 +12,8 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.events.schemas.events import ResourceSpecification
 from pydantic import SecretStr
 
-from tasks.notifying import links, posting
+from tasks.notifying import posting
+from tasks.pages import prefect_ui
 from tasks.rules.alerts import ALERTS, DATABASE_DOWN, Alert, Seen
 from tasks.settings import Settings
 
@@ -118,7 +119,7 @@ def _on(events: set[str], match: dict[str, str | list[str]]) -> EventTrigger:
 
 def _of_the_server(kind: str, alert: Alert) -> tuple[str, str]:
     """Subject and body as templates. No person wrote a state message: it is cut, and it is quoted."""
-    pages = links.prefect_ui() or ""
+    pages = prefect_ui() or ""
     if alert.name == "silence":
         title = "No processing run finished for 30 minutes"
         text = "See that the Prefect server and a worker run, and that no schedule is paused."

@@ -9,7 +9,8 @@ from prefect.client.schemas.objects import FlowRun, State
 
 from tasks.desk import sockets
 from tasks.lots.clock import now
-from tasks.notifying import automations, links, posting
+from tasks.notifying import automations, posting
+from tasks.pages import run_page
 from tasks.rules.alerts import DATABASE_DOWN, NAMED
 from tasks.settings import Settings, SettingsError
 
@@ -32,7 +33,7 @@ def tell_of_failure(flow: Any, flow_run: FlowRun, state: State[Any]) -> None:
         "title": f"Flow run {flow_run.name} is {state.name}",
         "text": why,
         "since": now().isoformat(timespec="seconds"),
-        "run": links.run_page(str(flow_run.id)),
+        "run": run_page(str(flow_run.id)),
         "command": "pipeline status",
     }
     try:

@@ -44,6 +44,13 @@ class Site:
         assert done.returncode == expect, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def work(self, run_id: str) -> None:
+        """What a worker's process does with a run that is due."""
+        env = {**self.env, "PREFECT__FLOW_RUN_ID": run_id}
+        command = [sys.executable, "-m", "prefect.engine"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=110)
+        assert done.returncode == 0, done.stderr
+
     def ask(self, what: str, **asked: Any) -> list[dict[str, Any]]:
         """What the server keeps."""
         answer = httpx.post(f"{self.url}/api/{what}/filter", json={"limit": 100, **asked}, timeout=20)
@@ -128,17 +135,6 @@ def worked(site: Site) -> Site:
         assert time.monotonic() < ends, said
         time.sleep(1)
     return site
-
-
-@pytest.fixture(scope="module")
-def worker(worked: Site) -> Iterator[Site]:
-    """A worker, as an operator starts one."""
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "pipeline", "--type", "process"]
-    with subprocess.Popen(command, env=worked.env, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as it:
-        try:
-            yield worked
-        finally:
-            it.terminate()
 
 
 @pytest.fixture(scope="module")

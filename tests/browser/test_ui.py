@@ -6,6 +6,8 @@ With SCREENSHOTS naming a folder, the pictures of the README are taken anew.
 from __future__ import annotations
 
 import os
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +102,44 @@ def test_the_deployments_are_listed_with_their_schedules(page: Any, worked: Site
     keep(page, "deployments")
     expect(page.get_by_text("every-10-minutes").first).to_be_visible()
     expect(page.get_by_text("At 08:00 AM").first).to_be_visible()
+
+
+def link_told(site: Site, page: str) -> str:
+    """Where the newest message leads that names such a page."""
+    sink: Any = site.world.vendors["alerts"]
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        for post in reversed(sink.posts):
+            if found := re.search(rf"form .*?: (\S+{page})", post.text):
+                return found[1]
+        time.sleep(0.3)
+    raise AssertionError([post.text for post in sink.posts])
+
+
+def test_a_question_is_answered_by_the_form_its_alert_leads_to_and_its_work_begins(page: Any, worked: Site) -> None:
+    words = ("--keyword", "usb hub", "--max-cost", "60", "--max-products", "1")
+    worked.pipeline("source", *words, expect=1)
+    run = worked.run_called("question")
+    worked.work(run["id"])
+    page.goto(link_told(worked, run["id"]))
+    expect(page.get_by_text("Suspended").first).to_be_visible()
+    page.get_by_role("button", name="Open menu").click()
+    page.get_by_role("menuitem", name="Resume").click()
+    form = page.get_by_role("dialog")
+    expect(form.get_by_text("MAX_COST_USD is $50.00")).to_be_visible()
+    keep(page, "question")
+    form.get_by_role("button", name="Select Answer").click()
+    page.get_by_role("option", name="yes").click()
+    form.get_by_role("spinbutton").fill("55.50")
+    form.get_by_role("button", name="Resume").click()
+    expect(form).not_to_be_attached()
+    worked.run_called("question", state="Resuming")
+    worked.work(run["id"])
+    ended = worked.run_called("question", state="Completed")
+    assert ended["state"]["message"].startswith("yes, up to $55.50, by the form of question")
+    (begun,) = [
+        one
+        for one in worked.ask("flow_runs")
+        if one["state"]["name"] == "Scheduled" and one["parameters"].get("keyword") == "usb hub"
+    ]
+    assert begun["parameters"]["max_cost"] == 60
