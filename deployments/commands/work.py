@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from sqlalchemy import select
+from typer.exceptions import Abort
 
 from deployments.commands.approvals import terminal
 from deployments.commands.options import Json, Keyword, MaxCost, MaxProducts, MaybeSaleId, PollInterval, Publish, SaleId
@@ -194,7 +195,10 @@ def _asked_here(desk: Desk, approval_id: int) -> bool:
         return False
     given = approving.question(approval_id)
     typer.echo(given.reason)
-    yes = typer.confirm(given.question)
+    try:
+        yes = typer.confirm(given.question)
+    except Abort:  # Ctrl-C or Ctrl-D is no answer: the question waits, and the next cycle sends it out
+        return False
     approving.decide(desk, approval_id, yes, terminal())
     return True
 
@@ -210,7 +214,15 @@ def _flow(flow: Any, **parameters: Any) -> Any:
     """Run a flow on the server that PREFECT_API_URL names, or on a temporary one, saying so."""
     if Settings.load().prefect_api_url is None:
         sys.stderr.write("PREFECT_API_URL is not set: this run has a temporary Prefect server of its own.\n")
-    return flow(**parameters, return_state=True)
+    try:
+        return flow(**parameters, return_state=True)
+    except RuntimeError as error:
+        if not str(error).startswith("Failed to reach API"):  # Prefect has no class of its own for it
+            raise
+        sys.stderr.write(
+            f"{error}: no Prefect server answers there, and nothing was begun. Type this again once it does.\n"
+        )
+        raise typer.Exit(1) from error
 
 
 def _end(state: Any) -> int:
