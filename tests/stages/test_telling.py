@@ -163,7 +163,7 @@ def test_a_margin_that_stays_negative_for_a_day_is_told_louder(rehearse: Stage) 
     lots = stage.sell("ada", "ada")
     for lot in lots:  # refunded, and Stripe keeps its fee
         stage.cj.delist(stage.lot(lot).cj_vid)
-    stage.cycles(3)
+    stage.cycles(3, apart=HOUR)  # rates are reckoned once an hour
     (incident,) = stage.incidents("rates:margin")
     assert (incident.severity, incident.title) == ("HIGH", "The margin is negative")
     stage.cycles(5, apart=6 * HOUR)
