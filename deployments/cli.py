@@ -20,8 +20,11 @@ from deployments.commands import (
     state,
     work,
 )
+from deployments.prefect_here import at_our_server
 from tasks.lots.stamp import StampMismatch
 from tasks.settings import SettingsError
+
+STOPPED = 130  # typer's word for Ctrl-C
 
 app = typer.Typer(
     name="pipeline",
@@ -46,7 +49,8 @@ app.add_typer(approvals.app, name="approvals")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, and turn whatever it refuses into one sentence on stderr and exit status 2."""
     try:
-        status = app(list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        with at_our_server():
+            status = app(list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
     except TyperException as error:
         _refuse(error.format_message())
     except (SettingsError, StampMismatch) as error:
@@ -54,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Abort:
         sys.stderr.write("Nobody answered, so nothing was done.\n")
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    if status == STOPPED:
+        sys.stderr.write("Stopped. What was under way is looked up before anything is done again.\n")
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -16,6 +16,7 @@ from deployments.commands.approvals import terminal
 from deployments.commands.options import Json, Keyword, MaxCost, MaxProducts, MaybeSaleId, PollInterval, Publish, SaleId
 from deployments.commands.progress import show_reconciled, sourcing_shown
 from deployments.commands.watching import sale_shown
+from deployments.prefect_here import start_temporary_server
 from tasks.desk import Desk
 from tasks.lots.engine import Record
 from tasks.lots.models import Lot
@@ -212,8 +213,11 @@ def _ready() -> Settings:
 
 def _flow(flow: Any, **parameters: Any) -> Any:
     """Run a flow on the server that PREFECT_API_URL names, or on a temporary one, saying so."""
-    if Settings.load().prefect_api_url is None:
+    from prefect.settings import PREFECT_API_URL
+
+    if not PREFECT_API_URL.value():
         sys.stderr.write("PREFECT_API_URL is not set: this run has a temporary Prefect server of its own.\n")
+        start_temporary_server()
     try:
         return flow(**parameters, return_state=True)
     except RuntimeError as error:

@@ -35,7 +35,7 @@ class Terminal:
     """A person's: what is typed, and what is read."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        self._ours, theirs = pty.openpty()
+        self.keyboard, theirs = pty.openpty()
         self._process = subprocess.Popen(
             [sys.executable, "-c", COMMANDS],
             stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True,
@@ -46,22 +46,22 @@ class Terminal:
         """Once it waits for a key: Python misses a Ctrl-C between its prompt and its waiting, until the next key."""
         while Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "S":
             time.sleep(0.01)
-        os.write(self._ours, keys)
+        os.write(self.keyboard, keys)
 
     def read_until(self, words: str, patience: float = 60) -> str:
         """All that was shown up to these words and the rest of their line."""
         shown, ends = "", time.monotonic() + patience
         while words not in shown:
             left = ends - time.monotonic()
-            ready, _, _ = select.select([self._ours], [], [], max(left, 0))
+            ready, _, _ = select.select([self.keyboard], [], [], max(left, 0))
             assert ready, f"{words!r} was not shown: {shown}"
-            shown += os.read(self._ours, 65_536).decode()
+            shown += os.read(self.keyboard, 65_536).decode()
         return shown
 
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-        os.close(self._ours)
+        os.close(self.keyboard)
 
 
 @pytest.fixture
