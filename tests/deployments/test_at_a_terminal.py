@@ -55,7 +55,7 @@ class Terminal:
             left = ends - time.monotonic()
             ready, _, _ = select.select([self.keyboard], [], [], max(left, 0))
             assert ready, f"{words!r} was not shown: {shown}"
-            shown += os.read(self.keyboard, 65_536).decode()
+            shown += os.read(self.keyboard, 65_536).decode(errors="replace")
         return shown
 
     def close(self) -> None:

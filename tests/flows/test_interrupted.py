@@ -23,10 +23,8 @@ def test_ctrl_c_ends_a_run_within_seconds_in_one_sentence_and_its_lease_is_free(
     at = Terminal({**clean, "PREFECT_HOME": str(tmp_path / "prefect"), "COLUMNS": "200"})
     try:
         at.type(b"source | --keyword | phone stand | --max-cost | 45\n")
-        ends = time.monotonic() + 120
         while not any(call.operation == "GET /product/listV2" for call in world.calls):
-            assert time.monotonic() < ends, at.read_until("\n")
-            time.sleep(0.1)
+            at.read_until("calls of CJ")  # a progress bar that nobody reads stops its run
         pressed = time.monotonic()
         os.write(at.keyboard, CTRL_C)
         said = at.read_until("status 130")
