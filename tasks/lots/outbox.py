@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -82,6 +83,12 @@ def refused(session: Session, message_id: int, error: str) -> None:
 def complete(session: Session, message_id: int, payload: dict[str, Any]) -> None:
     """Keep what the first sender added to a message, so that a later one says the same."""
     session.execute(update(OutboxMessage).where(OutboxMessage.id == message_id).values(payload=payload))
+
+
+def gather(session: Session, message_id: int, payload: dict[str, Any], others: Sequence[int]) -> None:
+    """Let one message say what others say too, in the same moment: from then on it stands for them."""
+    complete(session, message_id, payload)
+    session.execute(update(OutboxMessage).where(OutboxMessage.id.in_(others)).values(delivered_at=now()))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 from prefect.events import emit_event
@@ -15,6 +16,7 @@ from tasks.desk import Desk, desk
 from tasks.lots import outbox
 from tasks.lots.records import OutboxMessage
 from tasks.notifying import automations, links, posting
+from tasks.notifying.gathering import TOLD_APART, together
 from tasks.notifying.posting import NotDelivered
 from tasks.retrying import ACTING, task
 
@@ -22,6 +24,8 @@ LEVELS = {"CRITICAL": logging.CRITICAL, "HIGH": logging.ERROR, "MEDIUM": logging
 NAMESPACE = uuid.UUID("6f2f3a52-52b0-4b43-9d7a-3f0f0f4d5a11")  # any, so long as it never changes
 #: After so many events that came to nothing, the run posts the message itself, and learns why.
 EVENTS_TRIED = 2
+#: Messages that are looked at together; a night in which everything stops makes hundreds.
+MOST_AT_ONCE = 5_000
 _logger = logging.getLogger("dropship.alerts")
 
 
@@ -62,6 +66,7 @@ def send_due(at: Desk) -> str:
     Raises:
         NotDelivered: with how many wait, and why.
     """
+    _gather(at)
     with at.record.read() as session:
         messages = outbox.due(session)
     sent, refused = 0, None
@@ -80,6 +85,27 @@ def send_due(at: Desk) -> str:
     return "told"
 
 
+def _gather(at: Desk) -> None:
+    """Forty lots that get stuck in one night are one message, not forty; nothing that was tried once is touched."""
+    with at.record.read() as session:
+        kinds: dict[str, list[OutboxMessage]] = {}
+        for one in outbox.due(session, MOST_AT_ONCE):
+            if one.tries == 0 and one.payload["severity"] != "INFO" and "gathered" not in one.payload:
+                kinds.setdefault(one.event, []).append(one)
+    for messages in kinds.values():
+        if len(messages) <= TOLD_APART:
+            continue
+        for one in messages:
+            _note(one.payload)
+        first, *others = messages
+        with at.record.write() as session:
+            outbox.gather(session, first.id, together([one.payload for one in messages]), [one.id for one in others])
+
+
+def _note(payload: dict[str, Any]) -> None:
+    _logger.log(LEVELS.get(payload["severity"], logging.INFO), "%s: %s", posting.subject(payload), payload["text"])
+
+
 def event_id(message: OutboxMessage, tries: int | None = None) -> uuid.UUID:
     """The same message is the same event, however often it is emitted; a new try is a new one.
 
@@ -96,7 +122,7 @@ def _send(at: Desk, message: OutboxMessage) -> bool:
         payload = {**payload, **links.of(at, payload)}
         with at.record.write() as session:
             outbox.complete(session, message.id, payload)
-        _logger.log(LEVELS.get(payload["severity"], logging.INFO), "%s: %s", posting.subject(payload), payload["text"])
+        _note(payload)
     if not told and automations.has_server():
         emit_event(message.event, resource=_resource(message), payload=payload, id=event_id(message))
     if not told or at.settings.alert_webhook_url is None:

@@ -11,6 +11,7 @@ from deployments.commands import dashboard
 from deployments.sandbox.faults import Fault
 from tasks.lots import incidents, pauses
 from tasks.lots.incidents import Trouble
+from tasks.lots.models import Lot
 from tasks.notifying import posting
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 from tests.stages.conftest import Stage
@@ -65,20 +66,20 @@ def test_a_message_says_how_grave_what_since_when_what_is_at_stake_where_to_look
 def test_a_channel_that_fails_for_an_hour_gets_every_message_once_it_is_back(
     stage: Rehearsal, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    report(stage, 7)
+    report(stage, 3)
     channel(stage, kind, times=12)
     with caplog.at_level(logging.WARNING):
         state = stage.cycle()
     assert state.name == "PartiallyDone"  # seen in the UI
     assert "tell: 1 failed" in state.message
-    assert "7 messages wait for the operator: the alert channel" in caplog.text
+    assert "3 messages wait for the operator: the alert channel" in caplog.text
     assert page(stage)["untold"]["messages"] >= 1  # and on the status page
     assert "alerts/discord/1" not in caplog.text + state.message
     asked = [call for call in stage.world.calls if call.vendor == "alerts"]
     assert len(asked) <= 2  # a channel that is down is not hammered
     stage.cycles(14)
     assert sorted(post.text.split("\n")[0] for post in stage.sink.posts) == [
-        f"[HIGH] Trouble {one}" for one in range(7)
+        f"[HIGH] Trouble {one}" for one in range(3)
     ]
     assert page(stage)["untold"] is None
     assert stage.cycle().name == "Completed"
@@ -230,3 +231,44 @@ class TestWhatIsNoAlert:
         stage.cycles(3)
         assert stage.mails() == []
         assert stage.sink.posts == []
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("discord", 2_000), ("slack", 4_000)])
+def test_forty_lots_that_get_stuck_in_one_cycle_are_one_message_with_their_number_and_the_worst(
+    rehearse: Stage, kind: str, limit: int
+) -> None:
+    stage = rehearse(ALERT_WEBHOOK_URL=f"http://127.0.0.1:1/alerts/{kind}/1", ALERT_WEBHOOK_KIND=kind)
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    with stage.record.write() as session:
+        pauses.pause(session, "buying")
+    worst = stage.stock_up(lot, 40)[7]
+    stage.cycle()
+    with stage.record.write() as session:
+        session.get_one(Lot, worst).winning_bid_cents = 99_900
+    stage.advance(4.5 * HOUR)
+    stage.cycle()
+    stuck = stage.incidents("stuck:")
+    assert len(stuck) == 40
+    (post,) = stage.sink.posts
+    assert post.text.startswith(f"[MEDIUM] 40 at once, the worst: Lot {worst} has been PAID for 4 hours\n")
+    assert f"At stake: ${sum(one.cents or 0 for one in stuck) / 100:,.2f}." in post.text
+    assert post.text.count("has been PAID") > 20
+    assert len(post.text) <= limit
+    assert "Type: pipeline status" in post.text
+    assert page(stage)["untold"] is None
+    stage.cycle()
+    assert len(stage.sink.posts) == 1
+
+
+def test_many_that_are_told_as_one_are_kept_until_that_one_has_arrived(stage: Rehearsal) -> None:
+    report(stage, 30)
+    channel(stage, "500_before")
+    stage.cycle()
+    assert stage.sink.posts == []
+    stage.cycle()
+    (post,) = stage.sink.posts
+    assert "30 at once" in post.text
+    report(stage, 33)  # three new ones, which are told apart
+    stage.cycle()
+    assert len(stage.sink.posts) == 4
