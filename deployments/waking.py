@@ -77,7 +77,8 @@ class Bell:
         try:
             (await http.post("/events", json=[event])).raise_for_status()
         except (httpx.HTTPError, OSError) as error:
-            reason = f"HTTP {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else type(error)
+            status = isinstance(error, httpx.HTTPStatusError) and error.response.status_code
+            reason = f"HTTP {status}" if status else type(error).__name__
             _logger.warning("the Prefect server was not told of new webhooks (%s): the schedule reads them", reason)
             return False
         return True
