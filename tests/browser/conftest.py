@@ -153,6 +153,7 @@ def page(site: Site) -> Iterator[Any]:
         browser.close()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One browser and one server a run."""
     for item in items:

@@ -20,6 +20,7 @@ from tasks.settings import Settings
 HOUR, DAY = 3_600, 86_400
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All that needs the harness runs in one process, so that there is one a run."""
     for item in items:
