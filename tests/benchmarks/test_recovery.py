@@ -12,6 +12,6 @@ from tests.stages.test_recovery import in_motion, recover
 
 @pytest.mark.timeout(600)
 def test_a_thousand_lots_are_gone_on_with_after_a_kill(rehearse: Stage) -> None:  # noqa: F811
-    stage, began = in_motion(rehearse, 1_000), time.monotonic()
+    stage, began = in_motion(rehearse, 1_000, 480.0), time.monotonic()
     recover(stage)
     print(f"1,000 lots, 3 kills: recovered in {time.monotonic() - began:.0f} s of wall time")

@@ -21,7 +21,7 @@ def paid_once(stage: Rehearsal) -> bool:
 
 def days(stage: Rehearsal, number: float) -> None:
     """A cycle each hour, for so many days."""
-    stage.cycles(round(number * 24), apart=HOUR)
+    stage.cycles(round(number * 8), apart=3 * HOUR)
 
 
 def test_declined_and_then_paid_by_the_buyer_is_paid_once(stage: Rehearsal) -> None:
