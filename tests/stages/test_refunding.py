@@ -10,7 +10,7 @@ from tasks.lots import pauses
 from tasks.lots.ledger import Kind, total
 from tasks.lots.models import Lot
 from tests.simulation.rehearsal import DAY, HOME, HOUR, Address, Rehearsal
-from tests.stages.test_invoicing import PREMIUM
+from tests.stages.test_invoicing import FAULTS, PREMIUM
 
 CREDIT = "POST /v1/credit_notes"
 
@@ -54,11 +54,10 @@ def test_one_of_three_lots_is_out_of_stock_and_its_share_goes_back_to_the_cent(s
     assert order.status == "PAID"
 
 
-FAULTS = ["429", "500_before", "500_after", "timeout_before", "timeout_after", "reset_after", "garbage", "late"]
-
-
-@pytest.mark.parametrize("forgetful", [False, True], ids=["keys kept", "keys forgotten"])
-@pytest.mark.parametrize("kind", FAULTS)
+#: As in test_invoicing: one of each kind of not knowing, and forgotten keys where there was an effect.
+@pytest.mark.parametrize(
+    ("kind", "forgetful"), FAULTS, ids=[f"{kind}-keys {'forgotten' if lost else 'kept'}" for kind, lost in FAULTS]
+)
 def test_whatever_happens_to_the_call_the_buyer_is_refunded_once(stage: Rehearsal, kind: str, forgetful: bool) -> None:
     """R2 for faults: kills are the simulation's."""
     stage.person("ada")
