@@ -12,7 +12,7 @@ from tasks.clients.stripe import ActionRequired, NoCard
 from tasks.desk import Desk
 from tasks.lots import effects
 from tasks.lots.clock import now
-from tasks.lots.effects import Answer, Attempt, Came, Manner
+from tasks.lots.manners import Answer, Attempt, Came, Manner
 from tasks.lots.models import Buyer, Invoice, Lot
 from tasks.lots.moving import move
 from tasks.lots.states import LotStatus

@@ -10,7 +10,7 @@ from tasks.desk import Desk, desk
 from tasks.editing import adopt_edits
 from tasks.lots import effects, inbox
 from tasks.lots.clock import now
-from tasks.lots.effects import Answer
+from tasks.lots.manners import Answer
 from tasks.lots.models import Lot, Sale
 from tasks.lots.moving import follow, move
 from tasks.lots.states import LotStatus

@@ -13,7 +13,7 @@ from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Desk, desk
 from tasks.lots import effects, inbox, leases, pauses
 from tasks.lots.clock import now
-from tasks.lots.effects import Answer, Attempt, Manner
+from tasks.lots.manners import UNSETTLED, Answer, Attempt, Manner
 from tasks.lots.models import Buyer, Invoice, Sale
 from tasks.lots.records import Effect, InboxEvent
 from tasks.noting import NOTES, tell_basta
@@ -97,7 +97,7 @@ def invoices_due(sale_id: str | None = None) -> list[int]:
             query = query.join(Sale, Sale.id == Invoice.sale_id).where(Sale.basta_sale_id == sale_id)
         found = list(session.scalars(query))
         waiting = [invoice for invoice in found if _only_waits(at, session, invoice)]
-        notes = select(Effect.invoice_id).where(Effect.kind.in_(NOTES), effects.UNSETTLED)
+        notes = select(Effect.invoice_id).where(Effect.kind.in_(NOTES), UNSETTLED)
         noted = {one for one in session.scalars(notes) if one is not None}
     due = {invoice.id for invoice in found} - _still_open(at, waiting)
     return sorted(due | noted | set(told))

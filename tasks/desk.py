@@ -30,8 +30,8 @@ from tasks.clients.stripe import Stripe
 from tasks.clients.stripe import connect as connect_stripe
 from tasks.lots import cj_calls, effects, stamp
 from tasks.lots.clock import now
-from tasks.lots.effects import Attempt, Came, Manner, Outcome
 from tasks.lots.engine import Record, open_record
+from tasks.lots.manners import Attempt, Came, Manner, Outcome
 from tasks.lots.migrate import migrate
 from tasks.settings import Settings
 

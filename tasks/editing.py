@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from tasks.clients import basta as vendor
 from tasks.lots import effects
-from tasks.lots.effects import Answer
+from tasks.lots.manners import Answer
 from tasks.lots.models import Lot
 from tasks.lots.records import Effect
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks.desk import Desk
 from tasks.lots import effects
-from tasks.lots.effects import Answer, Attempt, Manner
+from tasks.lots.manners import Answer, Attempt, Manner
 from tasks.lots.models import Buyer, Invoice
 
 #: The kinds of effect that tell Basta something, in the order in which it takes them.

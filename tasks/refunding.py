@@ -10,9 +10,9 @@ from tasks.clients import stripe as bank
 from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk, desk
 from tasks.lots import effects, incidents, ledger
-from tasks.lots.effects import Answer, Attempt, Came, Manner
 from tasks.lots.incidents import Trouble
 from tasks.lots.ledger import Kind
+from tasks.lots.manners import Answer, Attempt, Came, Manner
 from tasks.lots.models import Invoice, InvoiceLine, Lot
 from tasks.lots.moving import lock, move
 from tasks.lots.records import Effect

@@ -15,9 +15,9 @@ from tasks import letters
 from tasks.clients import stripe as bank
 from tasks.desk import Desk
 from tasks.lots import effects, incidents, ledger, outbox
-from tasks.lots.effects import State
 from tasks.lots.incidents import Trouble
 from tasks.lots.ledger import Kind
+from tasks.lots.manners import State
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot
 from tasks.lots.moving import hold, lock, move, release
 from tasks.lots.records import LedgerEntry, OutboxMessage

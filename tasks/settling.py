@@ -13,9 +13,9 @@ from tasks.clients import stripe as vendor
 from tasks.desk import Desk
 from tasks.lots import effects, incidents, ledger
 from tasks.lots.clock import now
-from tasks.lots.effects import Answer
 from tasks.lots.incidents import Trouble
 from tasks.lots.ledger import Kind
+from tasks.lots.manners import UNSETTLED, Answer, State
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot
 from tasks.lots.moving import lock, move
 from tasks.lots.records import Effect
@@ -57,7 +57,7 @@ def converge(desk: Desk, invoice_id: int, *, told_by_webhook: bool = False) -> s
 def _settle_calls(session: Session, invoice_id: int, theirs: vendor.Invoice) -> None:
     """What is decided at Stripe decides our calls of unknown fate: they are adopted, and planned ones dropped."""
     calls = select(Effect).where(Effect.invoice_id == invoice_id, Effect.kind.in_(("pay", "void")))
-    for effect in session.scalars(calls.where(effects.UNSETTLED)):
+    for effect in session.scalars(calls.where(UNSETTLED)):
         if not effects.drop(session, effect.key, f"the invoice is {theirs.status}"):
             effects.adopt(session, effect.key, answer_of(theirs), effect.request, invoice_id=invoice_id)
 
@@ -168,7 +168,7 @@ def mark_void(session: Session, invoice: Invoice, *, by_us: bool) -> None:
 
 def _voided_by_us(session: Session, invoice_id: int) -> bool:
     state = effects.state_of(session, f"void:{invoice_id}")
-    return state is not None and state is not effects.State.DROPPED
+    return state is not None and state is not State.DROPPED
 
 
 def _credited_lots(session: Session, invoice_id: int, notes: tuple[vendor.CreditNote, ...]) -> set[int]:

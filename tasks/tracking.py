@@ -13,8 +13,8 @@ from tasks.cycling import Several
 from tasks.desk import Desk, desk
 from tasks.lots import effects, inbox, incidents, spending
 from tasks.lots.clock import now
-from tasks.lots.effects import Answer
 from tasks.lots.incidents import Trouble
+from tasks.lots.manners import Answer, State
 from tasks.lots.models import Buyer, Invoice, Lot
 from tasks.lots.moving import follow, hold, lock, move
 from tasks.lots.states import LotStatus
@@ -194,7 +194,7 @@ def _cancelled(session: Session, lot: Lot, order: Order) -> bool:
     if lot.refund_status is None:
         lot.refund_status = "PLANNED"
         hold(session, lot.id, "cancelled at CJ", "the order was cancelled at CJ: the buyer gets the money back")
-        paid = effects.state_of(session, f"cj-pay:{lot.id}") in (effects.State.DONE, effects.State.ADOPTED)
+        paid = effects.state_of(session, f"cj-pay:{lot.id}") in (State.DONE, State.ADOPTED)
         incidents.report(
             session,
             Trouble(

@@ -9,7 +9,7 @@ from rich.console import Console
 from sqlalchemy import func, select
 
 from tasks.desk import desk
-from tasks.lots.effects import SETTLED
+from tasks.lots.manners import SETTLED
 from tasks.lots.models import History, Lot, Sale
 from tasks.lots.records import Effect
 from tasks.lots.states import FINAL

@@ -19,8 +19,8 @@ from tasks.fulfilment.capping import CAP
 from tasks.fulfilment.checking import Quote, Verdict, payment_trouble, quote
 from tasks.lots import effects, incidents, outbox, spending
 from tasks.lots.clock import now
-from tasks.lots.effects import Answer, Attempt, Came, Manner, Outcome, Proof, State
 from tasks.lots.incidents import Trouble
+from tasks.lots.manners import Answer, Attempt, Came, Manner, Outcome, Proof, State
 from tasks.lots.models import Buyer, Invoice, Lot
 from tasks.lots.moving import hold, lock, move, release
 from tasks.lots.records import Effect

@@ -17,7 +17,7 @@ from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk
 from tasks.handling.planning import Call, Plan, Refused, lot_of
 from tasks.lots import effects
-from tasks.lots.effects import Answer, Attempt, Came, Manner, State
+from tasks.lots.manners import Answer, Attempt, Came, Manner, State
 from tasks.lots.models import Invoice, InvoiceLine, Lot
 from tasks.lots.moving import hold, lock, move
 from tasks.lots.states import LotStatus

@@ -12,7 +12,7 @@ from tasks.fulfilment.ordering import NO_ADDRESS
 from tasks.handling.planning import Plan, Refused, lot_of
 from tasks.lots import effects
 from tasks.lots.clock import now
-from tasks.lots.effects import State
+from tasks.lots.manners import State
 from tasks.lots.models import Invoice, Lot
 from tasks.lots.moving import lock, release
 from tasks.lots.states import FINAL, LotStatus

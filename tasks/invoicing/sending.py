@@ -15,8 +15,8 @@ from tasks.desk import Desk
 from tasks.invoicing.planning import key_of, ref_of
 from tasks.lots import effects, incidents, restored
 from tasks.lots.clock import now
-from tasks.lots.effects import Answer, Attempt, Came, Manner, Resume
 from tasks.lots.incidents import Trouble
+from tasks.lots.manners import Answer, Attempt, Came, Manner, Resume
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot, Sale
 from tasks.noting import tell_basta
 from tasks.settling import converge, lots_for_letter

@@ -11,8 +11,8 @@ from tasks.clients.basta import NewItem, NewSale
 from tasks.desk import Desk
 from tasks.lots import effects
 from tasks.lots.clock import now
-from tasks.lots.effects import Answer, Attempt, Came, Manner
 from tasks.lots.engine import insert_once
+from tasks.lots.manners import Answer, Attempt, Came, Manner
 from tasks.lots.models import Lot, Sale, SourcingRun
 from tasks.lots.moving import move
 from tasks.lots.states import LotStatus

@@ -9,7 +9,7 @@ import httpx
 from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk
 from tasks.lots import effects
-from tasks.lots.effects import Answer, Attempt, Manner
+from tasks.lots.manners import Answer, Attempt, Manner, State
 from tasks.lots.models import Lot
 from tasks.lots.states import LotStatus
 from tasks.retrying import Log
@@ -45,7 +45,7 @@ def put_pictures(desk: Desk, lot_id: int, tell: Log | None = None) -> int:
 def _put(desk: Desk, lot: Lot, number: int, url: str, order: int, say: Log) -> bool:
     key = f"image:{lot.id}:{number}"
     with desk.record.read() as session:
-        if effects.state_of(session, key) in (effects.State.DONE, effects.State.ADOPTED):
+        if effects.state_of(session, key) in (State.DONE, State.ADOPTED):
             return True
     external_id = desk.record.known_as(f"lot-{lot.id}-{number}")
     assert lot.basta_item_id

@@ -15,7 +15,7 @@ from tasks.editing import adopt_edits
 from tasks.listing.making import new_item
 from tasks.lots import effects
 from tasks.lots.clock import now, sleep
-from tasks.lots.effects import Answer, Attempt, Came, Manner
+from tasks.lots.manners import Answer, Attempt, Came, Manner
 from tasks.lots.models import Lot, Sale
 from tasks.lots.moving import follow, move
 from tasks.lots.states import LotStatus

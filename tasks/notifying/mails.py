@@ -10,7 +10,7 @@ from tasks.clients.resend import Mail
 from tasks.cycling import Several
 from tasks.desk import desk
 from tasks.lots.clock import now
-from tasks.lots.effects import UNSETTLED, Answer, Attempt, Manner, Outcome
+from tasks.lots.manners import UNSETTLED, Answer, Attempt, Manner, Outcome
 from tasks.lots.records import Effect
 from tasks.retrying import ACTING, task
 

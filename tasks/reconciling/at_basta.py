@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from tasks.clients import basta as house
 from tasks.desk import Desk
 from tasks.lots import effects
+from tasks.lots.manners import SETTLED, State
 from tasks.lots.models import Buyer, Invoice, Lot, Sale
 from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
@@ -58,7 +59,7 @@ def _sales(
     asked = {
         effect.request.get("external_id")
         for effect in session.scalars(select(Effect).where(Effect.kind == "sale"))
-        if effect.state not in effects.SETTLED
+        if effect.state not in SETTLED
     }
     for sale in marks:
         if sale.id not in ours and sale.external_id not in asked:
@@ -88,7 +89,7 @@ def _items(session: Session, sale_id: str, items: Sequence[house.Item], name: st
 
 def _being_made(session: Session, item: house.Item, name: str) -> bool:
     mark = (item.external_id or "").removesuffix(f"-{name}" if name else "")
-    return effects.state_of(session, mark.replace("lot-", "lot:", 1)) not in (None, *effects.SETTLED)
+    return effects.state_of(session, mark.replace("lot-", "lot:", 1)) not in (None, *SETTLED)
 
 
 def _orders(session: Session, invoices: Sequence[Invoice], orders: Sequence[house.Order]) -> Iterator[Finding]:
@@ -107,7 +108,7 @@ def _orders(session: Session, invoices: Sequence[Invoice], orders: Sequence[hous
             continue
         for kind, status in (("basta-cancel", "CANCELLED"), ("basta-payment", "PAID")):
             state = effects.state_of(session, f"{kind}:{invoice.id}")
-            if state in (effects.State.DONE, effects.State.ADOPTED):
+            if state in (State.DONE, State.ADOPTED):
                 if order.status != status:
                     text = f"invoice {invoice.id}: Basta shows its order as {order.status}, not {status}"
                     yield Finding(VENDOR, What.BOOKS, order.id, text)

@@ -14,6 +14,7 @@ from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk
 from tasks.lots import effects, ledger
 from tasks.lots.ledger import Kind
+from tasks.lots.manners import State
 from tasks.lots.models import Lot
 from tasks.lots.states import FINAL
 from tasks.pursing import look_into
@@ -80,7 +81,7 @@ def _gone(session: Session, recent: list[str], lots: dict[str, Lot], orders: lis
     shown = {order.number for order in orders}
     for number in recent:
         lot = lots[number]
-        made = effects.state_of(session, f"cj-order:{lot.id}") in (effects.State.DONE, effects.State.ADOPTED)
+        made = effects.state_of(session, f"cj-order:{lot.id}") in (State.DONE, State.ADOPTED)
         deleted = effects.state_of(session, f"cj-delete:{lot.id}") is not None or lot.cj_status == "CANCELLED"
         if number not in shown and made and not deleted:
             yield Finding(VENDOR, What.MISSING, number, f"the order of lot {lot.id} is not at CJ")

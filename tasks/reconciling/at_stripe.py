@@ -14,6 +14,7 @@ from tasks.clients import stripe as bank
 from tasks.desk import Desk
 from tasks.lots import effects, ledger
 from tasks.lots.ledger import Kind
+from tasks.lots.manners import SETTLED
 from tasks.lots.models import Invoice, Lot
 from tasks.lots.records import LedgerEntry
 from tasks.reconciling.finding import Finding, Tie, What, bears_our_mark, record_name
@@ -83,7 +84,7 @@ def _known(session: Session, ours: dict[str, Invoice], told: Told, since: dateti
             ids = ", ".join(one.id for one in group)
             yield Finding(VENDOR, What.DUPLICATE, ref, f"{len(group)} living invoices of one reference: {ids}"), None
         key = f"invoice:{ref.removesuffix(f'-{name}') if name else ref}"
-        planned = effects.state_of(session, key) not in (None, *effects.SETTLED)
+        planned = effects.state_of(session, key) not in (None, *SETTLED)
         for one in group:
             if one.id not in ours and not planned:
                 text = f"it bears our reference {ref}, and is on no record: void or credit it in Stripe"

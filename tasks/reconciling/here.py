@@ -8,8 +8,9 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tasks.lots import effects, incidents
+from tasks.lots import incidents
 from tasks.lots.clock import now
+from tasks.lots.manners import State
 from tasks.lots.models import History, Invoice, InvoiceLine, Lot
 from tasks.lots.records import Effect
 from tasks.lots.states import FINAL, MOVES, LotStatus
@@ -29,7 +30,7 @@ def compare(session: Session) -> list[Finding]:
 
 
 def _unknown(session: Session) -> Iterator[Finding]:
-    open_ones = select(Effect).where(Effect.state.in_((effects.State.UNKNOWN, effects.State.IN_FLIGHT)))
+    open_ones = select(Effect).where(Effect.state.in_((State.UNKNOWN, State.IN_FLIGHT)))
     for effect in session.scalars(open_ones.order_by(Effect.key)):
         since = effect.acted_at or effect.created_at
         if now() - since >= LONG_UNKNOWN:
@@ -38,7 +39,7 @@ def _unknown(session: Session) -> Iterator[Finding]:
 
 
 def _bought(session: Session) -> Iterator[Finding]:
-    settled = (effects.State.DONE, effects.State.ADOPTED)
+    settled = (State.DONE, State.ADOPTED)
     rows = select(Lot, Invoice).join(Effect, Effect.lot_id == Lot.id).join(Invoice, Invoice.id == Lot.invoice_id)
     for lot, invoice in session.execute(rows.where(Effect.kind == "cj-pay", Effect.state.in_(settled))):
         if not invoice.paid_cents:

@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tasks.lots import effects, pauses
-from tasks.lots.effects import Answer, Attempt, Came, Manner, Outcome, Resume, State
 from tasks.lots.engine import Record
+from tasks.lots.manners import Answer, Attempt, Came, Manner, Outcome, Resume, State
 from tasks.lots.records import Effect, Incident
 from tests.conftest import HeldClock
 

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 
 from deployments.sandbox.cj.texts import KINDS
-from tasks.lots.effects import UNSETTLED
+from tasks.lots.manners import UNSETTLED
 from tasks.lots.models import History, Lot
 from tasks.lots.records import Effect, Incident, LedgerEntry
 from tasks.lots.states import FINAL, LotStatus

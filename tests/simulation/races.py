@@ -28,8 +28,8 @@ from tasks import retrying
 from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Desk, Unsettled, working_at
 from tasks.lots import clock, stamp
-from tasks.lots.effects import SETTLED
 from tasks.lots.engine import Record, connect
+from tasks.lots.manners import SETTLED
 from tasks.lots.migrate import migrate
 from tasks.lots.models import Lot
 from tasks.lots.records import Effect
