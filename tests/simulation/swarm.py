@@ -220,7 +220,9 @@ class Swarm(Eventful):
             effects = session.execute(select(func.count(), func.sum(Effect.attempts), func.count(Effect.settled_at)))
             lots = session.execute(select(Lot.id, Lot.hold_reason, Lot.refund_status, Lot.cj_status).order_by(Lot.id))
             opened = session.execute(select(func.count(), func.count(Incident.closed_at)).select_from(Incident))
-            return *counts, *effects.one(), *opened.one(), *map(tuple, lots)
+            # What was struck since may have stopped the cycle that would have seen the rest.
+            struck = len(self.knife.struck)
+            return struck, *counts, *effects.one(), *opened.one(), *map(tuple, lots)
 
     def _strike(self, point: Point) -> str | None:
         if not self._blows or point.number < self._blows[0].point:
