@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -59,7 +60,7 @@ class Terminal:
         return shown
 
     def close(self) -> None:
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)  # and a Prefect server that it may have started
         self._process.wait()
         os.close(self.keyboard)
 
