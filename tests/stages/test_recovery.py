@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from tasks.lots.records import Effect
 from tests.simulation.knife import Killed
+from tests.simulation.poison import share_out
 from tests.simulation.rehearsal import Rehearsal
 from tests.stages.conftest import Stage
 
@@ -22,16 +23,8 @@ CREATE, CONFIRM, PAY = "createOrderV2", "confirmOrder", "payBalance"
 def in_motion(rehearse: Stage, lots: int, budget: float) -> Rehearsal:
     """So many lots, won by some buyers, and a cycle behind them, so that some are at every step of buying."""
     stage = rehearse(CJ_MIN_INTERVAL_SECONDS=str(INTERVAL), PROCESS_BUDGET_SECONDS=str(budget))
-    names = [stage.person(f"buyer{number}").user_id for number in range(BUYERS)]
-    (lot,) = stage.sell(names[0])
-    stage.cj.set_stock(stage.lot(lot).cj_vid, stage.lot(lot).from_country, lots)
-    stage.cj.top_up(100_000_000)
-    stage.stock_up(lot, lots)
-    for item in stage.house.items:
-        winner = names[item.number % BUYERS]
-        for bid in item.bids:
-            bid.user_id = winner if bid.user_id == item.leader else bid.user_id
-        item.leader = winner
+    (first,) = stage.sell(stage.person("buyer0").user_id)
+    share_out(stage, first, lots, BUYERS)
     return stage
 
 
