@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +14,7 @@ from tasks import collecting
 from tests.simulation.poison import refuse
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
-from tests.stages.test_fulfilment import CONFIRM, CREATE, PAY, only_one, sold
+from tests.stages.test_fulfilment import BOUGHT, CONFIRM, CREATE, PAY, only_one, sold
 from tests.stages.test_refunding import give_back
 
 
@@ -90,6 +90,22 @@ def test_invoice_paid_told_in_any_overlap_with_the_poll_brings_one_order_and_one
 
 class TestTheDailyCap:
     """B10."""
+
+    def test_what_does_not_fit_today_is_paid_tomorrow_and_no_day_spends_more(
+        self, rehearse: Callable[..., Rehearsal]
+    ) -> None:
+        stage = rehearse(DAILY_SPEND_CAP_USD="25")
+        stage.person("ada")
+        lots = stage.sell("ada", "ada", "ada")
+        stage.cycles(3)
+        assert [stage.status(lot) for lot in lots].count("CJ_ORDERED") >= 1
+        stage.cycles(12, apart=6 * HOUR)
+        assert all(stage.life(lot)[3:7] == BOUGHT for lot in lots)
+        days = Counter[str]()
+        for one in stage.cj.payments:
+            days[f"{one.at:%d}"] -= one.cents if one.kind == "pay" else 0
+        assert max(days.values()) <= 2_500
+        assert len([day for day, cents in days.items() if cents]) > 1
 
     def test_spend_never_passes_it_while_refunds_and_polling_go_on(self, rehearse: Callable[..., Rehearsal]) -> None:
         stage = rehearse(DAILY_SPEND_CAP_USD="500", PROCESS_BUDGET_SECONDS="100000")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -429,23 +428,3 @@ def test_a_parcel_is_followed_to_its_end_with_a_mail_a_hop(stage: Rehearsal) -> 
     assert stage.life(lot)[3:] == [*BOUGHT, "SHIPPED", "DELIVERED"]
     keys = [f"mail:{template}:lot-{lot}:1" for template in ("order_shipped", "order_delivered")]
     assert [mail.key for mail in stage.mails("order_")] == [stage.record.known_as(key) for key in keys]
-
-
-class TestTheDailyCap:
-    """B10."""
-
-    def test_what_does_not_fit_today_is_paid_tomorrow_and_no_day_spends_more(
-        self, rehearse: Callable[..., Rehearsal]
-    ) -> None:
-        stage = rehearse(DAILY_SPEND_CAP_USD="25")
-        stage.person("ada")
-        lots = stage.sell("ada", "ada", "ada")
-        stage.cycles(3)
-        assert [stage.status(lot) for lot in lots].count("CJ_ORDERED") >= 1
-        stage.cycles(12, apart=6 * HOUR)
-        assert all(stage.life(lot)[3:7] == BOUGHT for lot in lots)
-        days = Counter[str]()
-        for one in stage.cj.payments:
-            days[f"{one.at:%d}"] -= one.cents if one.kind == "pay" else 0
-        assert max(days.values()) <= 2_500
-        assert len([day for day, cents in days.items() if cents]) > 1
