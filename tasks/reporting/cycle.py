@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -10,6 +11,7 @@ from prefect.runtime import flow_run
 
 from tasks.cycling import Tally
 from tasks.desk import desk
+from tasks.lots.clock import now
 from tasks.reporting import pages
 
 
@@ -19,11 +21,12 @@ def show_cycle(tallies: Sequence[Tally]) -> None:
     if not worked or not flow_run.id:
         return  # a quiet cycle changes nothing worth a new version; and artifacts belong to a run
     at = desk()
+    days = at.settings.rate_window_days  # as the alerts judge; `pipeline report` tells of all time
     with at.record.read() as session:
         shown = {
             "lots": (pages.lots(session, at.settings), "The newest lots"),
             "funnel": (pages.funnel(session), "Lots by status"),
-            "money": (pages.money(session), "Margin and refund rate"),
+            "money": (pages.money(session, now() - timedelta(days=days)), f"Margin and refund rate, {days:g} days"),
             "quota": (pages.quota(session), "What CJ still allows, in calls"),
         }
     create_table_artifact(table=_stages(tallies), key="stages", description="What each stage of the cycle did")

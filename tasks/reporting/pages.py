@@ -6,6 +6,7 @@ Markdown and not Prefect's tables, as the tables of its second UI show a link as
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -62,9 +63,9 @@ def funnel(session: Session) -> str:
     return _table(("status", "lots", ""), rows)
 
 
-def money(session: Session) -> str:
-    """Margin and refund rate, in all and by keyword, the worst first."""
-    frame = lot_frame(session)
+def money(session: Session, since: datetime | None) -> str:
+    """Margin and refund rate of the lots paid since then, or ever, in all and by keyword, the worst first."""
+    frame = lot_frame(session, since)
     total = rates(frame)
     margin = f"{total.margin_rate:.1%}" if total.margin_rate is not None else "no income yet"
     refunds = f"{total.refund_rate:.1%}" if total.refund_rate is not None else "no paid lot yet"

@@ -25,7 +25,7 @@ def write_report(days: int | None) -> str:
     since = moment - timedelta(days=days) if days else None
     with at.record.read() as session:
         report = reckon(lot_frame(session, since), moment, since)
-        page = pages.money(session)
+        page = pages.money(session, since)
     files = write(report, at.settings.root / FOLDER)
     if flow_run.id:
         create_markdown_artifact(page, key="report", description=f"Margin and refund rate; charts in {files[0].name}")
