@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 import typer
+from sqlalchemy.exc import DBAPIError
 from typer.exceptions import Abort, TyperException
 
 from deployments.commands import (
@@ -21,6 +22,7 @@ from deployments.commands import (
     work,
 )
 from deployments.prefect_here import at_our_server
+from tasks.lots.engine import unreachable
 from tasks.lots.stamp import StampMismatch
 from tasks.settings import SettingsError
 
@@ -55,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _refuse(error.format_message())
     except (SettingsError, StampMismatch) as error:
         _refuse(str(error))
+    except DBAPIError as error:
+        sys.stderr.write(f"{unreachable(error)}\n")
+        sys.exit(1)
     except Abort:
         sys.stderr.write("Nobody answered, so nothing was done.\n")
         sys.exit(1)
@@ -64,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _refuse(sentence: str) -> None:
-    sys.stderr.write(" ".join(sentence.split()) + "\n")
+    """One sentence; the page of a command that was typed without its subcommand keeps its lines."""
+    sys.stderr.write((sentence if sentence.startswith("Usage:") else " ".join(sentence.split())) + "\n")
     sys.exit(2)
 
 

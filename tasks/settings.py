@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 CJ_URL = "https://developers.cjdropshipping.com/api2.0/v1"
@@ -26,13 +27,30 @@ BASTA_URL = "https://management.api.basta.app/graphql"
 STRIPE_URL = "https://api.stripe.com"
 RESEND_URL = "https://api.resend.com"
 
+KEYS = ("cj_api_key", "account_id", "api_key", "stripe_secret_key", "resend_api_key")
+ADDRESSES = (
+    "cj_api_url",
+    "basta_api_url",
+    "stripe_api_url",
+    "resend_api_url",
+    "alert_webhook_url",
+    "prefect_api_url",
+    "webhook_public_url",
+    "heartbeat_url",
+)
+
 #: CJ's own pace on the free tier, with the margin the operator was promised.
 CJ_SAFE_INTERVAL_SECONDS = 1.2
 
-LIVE_STRIPE_PREFIXES = ("sk_live", "rk_live")
+#: Only these prove that no real money moves; whatever else stands there may be a live key.
+TEST_STRIPE_PREFIXES = ("sk_test", "rk_test")
+LIVE_STRIPE_PREFIXES = ("sk_live", "rk_live", "sk_org_live")
 
 Fraction = Annotated[Decimal, Field(ge=0, le=10)]
-Duration = Annotated[float, Field(ge=0)]
+#: Seconds, minutes or hours; what is longer is a slip, and would leave the calendar.
+Duration = Annotated[float, Field(ge=0, le=1_000_000)]
+Days = Annotated[float, Field(ge=0, le=36_500)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
 class SettingsError(ValueError):
@@ -54,7 +72,10 @@ def project_root() -> Path:
         SettingsError: when there is none.
     """
     if home := os.environ.get("PIPELINE_HOME"):
-        return Path(home).expanduser().resolve()
+        folder = Path(home).expanduser().resolve()
+        if not folder.is_dir():
+            raise SettingsError(f"PIPELINE_HOME is {home}, and there is no such folder.")
+        return folder
     here = Path.cwd()
     for folder in (Path(__file__).resolve().parents[1], here, *here.parents):
         if (folder / "prefect.yaml").is_file():
@@ -101,36 +122,36 @@ class Settings(BaseSettings):
     heartbeat_url: SecretStr | None = Field(None, alias="HEARTBEAT_URL")
 
     max_products_per_run: int = Field(5, ge=1, le=50, alias="MAX_PRODUCTS_PER_RUN")
-    max_cost_usd: Annotated[Decimal, Field(gt=0)] = Field(Decimal(50), alias="MAX_COST_USD")
-    sourcing_runs_per_day: int = Field(2, ge=1, alias="SOURCING_RUNS_PER_DAY")
+    max_cost_usd: Annotated[Decimal, Field(gt=0, le=1_000_000)] = Field(Decimal(50), alias="MAX_COST_USD")
+    sourcing_runs_per_day: int = Field(2, ge=1, le=1_000_000, alias="SOURCING_RUNS_PER_DAY")
 
     reserve_ratio: Annotated[Decimal, Field(ge=1, le=10)] = Field(Decimal("1.30"), alias="RESERVE_RATIO")
     starting_bid_ratio: Annotated[Decimal, Field(gt=0, le=1)] = Field(Decimal("0.50"), alias="STARTING_BID_RATIO")
     price_rise_limit: Fraction = Field(Decimal("0.20"), alias="PRICE_RISE_LIMIT")
     buyer_premium_bp: int = Field(0, ge=0, le=10_000, alias="BUYER_PREMIUM_BP")
     stripe_fee_bp: int = Field(290, ge=0, le=5_000, alias="STRIPE_FEE_BP")
-    stripe_fee_fixed_cents: int = Field(30, ge=0, alias="STRIPE_FEE_FIXED_CENTS")
+    stripe_fee_fixed_cents: int = Field(30, ge=0, le=10_000, alias="STRIPE_FEE_FIXED_CENTS")
     automatic_tax: bool = Field(False, alias="AUTOMATIC_TAX")
 
     auction_opens_after_hours: Duration = Field(1.0, alias="AUCTION_OPENS_AFTER_HOURS")
-    auction_duration_hours: Annotated[float, Field(gt=0)] = Field(24.0, alias="AUCTION_DURATION_HOURS")
-    closing_countdown_seconds: Annotated[float, Field(gt=0)] = Field(120.0, alias="CLOSING_COUNTDOWN_SECONDS")
+    auction_duration_hours: Annotated[Duration, Field(gt=0)] = Field(24.0, alias="AUCTION_DURATION_HOURS")
+    closing_countdown_seconds: Annotated[Duration, Field(gt=0)] = Field(120.0, alias="CLOSING_COUNTDOWN_SECONDS")
     ship_to_country: str = Field("US", pattern=r"^[A-Z]{2}$", alias="SHIP_TO_COUNTRY")
 
-    payment_retry_days: Annotated[tuple[Duration, ...], NoDecode] = Field((1, 3), alias="PAYMENT_RETRY_DAYS")
-    payment_reminder_days: Duration = Field(3, alias="PAYMENT_REMINDER_DAYS")
-    payment_deadline_days: Duration = Field(7, alias="PAYMENT_DEADLINE_DAYS")
-    address_deadline_days: Duration = Field(14, alias="ADDRESS_DEADLINE_DAYS")
-    fulfilment_retry_days: Duration = Field(3, alias="FULFILMENT_RETRY_DAYS")
+    payment_retry_days: Annotated[tuple[Days, ...], NoDecode] = Field((1, 3), alias="PAYMENT_RETRY_DAYS")
+    payment_reminder_days: Days = Field(3, alias="PAYMENT_REMINDER_DAYS")
+    payment_deadline_days: Days = Field(7, alias="PAYMENT_DEADLINE_DAYS")
+    address_deadline_days: Days = Field(14, alias="ADDRESS_DEADLINE_DAYS")
+    fulfilment_retry_days: Days = Field(3, alias="FULFILMENT_RETRY_DAYS")
 
-    daily_spend_cap_usd: Decimal | None = Field(None, ge=0, alias="DAILY_SPEND_CAP_USD")
-    refund_batch_limit_usd: Decimal | None = Field(None, ge=0, alias="REFUND_BATCH_LIMIT_USD")
-    approval_hours: Annotated[float, Field(gt=0)] = Field(24.0, alias="APPROVAL_HOURS")
+    daily_spend_cap_usd: Decimal | None = Field(None, ge=0, le=1_000_000_000, alias="DAILY_SPEND_CAP_USD")
+    refund_batch_limit_usd: Decimal | None = Field(None, ge=0, le=1_000_000_000, alias="REFUND_BATCH_LIMIT_USD")
+    approval_hours: Annotated[Duration, Field(gt=0)] = Field(24.0, alias="APPROVAL_HOURS")
 
-    quota_warning: int = Field(200, ge=0, alias="QUOTA_WARNING")
-    quota_critical: int = Field(100, ge=0, alias="QUOTA_CRITICAL")
-    rate_window_days: Duration = Field(30, alias="RATE_WINDOW_DAYS")
-    rate_minimum_lots: int = Field(10, ge=1, alias="RATE_MINIMUM_LOTS")
+    quota_warning: Count = Field(200, alias="QUOTA_WARNING")
+    quota_critical: Count = Field(100, alias="QUOTA_CRITICAL")
+    rate_window_days: Days = Field(30, alias="RATE_WINDOW_DAYS")
+    rate_minimum_lots: Annotated[Count, Field(ge=1)] = Field(10, alias="RATE_MINIMUM_LOTS")
     failure_window_hours: Duration = Field(24, alias="FAILURE_WINDOW_HOURS")
 
     process_budget_seconds: Duration = Field(480, alias="PROCESS_BUDGET_SECONDS")
@@ -151,6 +172,9 @@ class Settings(BaseSettings):
             settings = cls(_env_file=(root / ".env", root / ".env.local"), **overrides)
         except ValidationError as error:
             raise SettingsError(_sentence(error)) from None
+        except (OSError, UnicodeDecodeError) as error:
+            why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+            raise SettingsError(f".env.local, or .env, in {root} cannot be read: {why}.") from None
         settings.check()
         return settings
 
@@ -165,6 +189,21 @@ class Settings(BaseSettings):
         """`NAME=` in an env file means "not set", as it does in a shell script."""
         if isinstance(value, str) and not value.strip():
             return cls.model_fields[info.field_name].get_default()
+        return value
+
+    @field_validator(*KEYS, mode="after")
+    @classmethod
+    def _printable(cls, value: Any) -> Any:
+        """A key goes into a header, which takes no accent; a space came along when it was copied."""
+        if value is not None and not re.fullmatch(r"[!-~]*", _bare(value)):
+            raise PydanticCustomError("key", "no key has a space or an accent in it")
+        return value
+
+    @field_validator(*ADDRESSES, mode="after")
+    @classmethod
+    def _address(cls, value: Any) -> Any:
+        if value is not None and not _is_address(_bare(value)):
+            raise PydanticCustomError("address", "it must look like https://host/path")
         return value
 
     def check(self) -> None:
@@ -182,6 +221,8 @@ class Settings(BaseSettings):
         public = self.webhook_public_url
         if public is not None and not public.startswith("https://") and not on_loopback(public):
             raise SettingsError("WEBHOOK_PUBLIC_URL must begin with https://: CJ and Basta take no other.")
+        if self.token_path.is_dir():
+            raise SettingsError(f"CJ_TOKEN_FILE is {self.cj_token_file}, which is a folder.")
         if self.payment_reminder_days > self.payment_deadline_days:
             raise SettingsError("PAYMENT_REMINDER_DAYS must not be later than PAYMENT_DEADLINE_DAYS.")
         if self.turso_database_url:
@@ -223,7 +264,7 @@ class Settings(BaseSettings):
             )
         if local:
             return Mode.SANDBOX
-        return Mode.LIVE if not key or live_key else Mode.TEST
+        return Mode.TEST if key.startswith(TEST_STRIPE_PREFIXES) else Mode.LIVE
 
     def need(self, name: str) -> str:
         """The value of a setting that the work at hand cannot do without.
@@ -249,9 +290,15 @@ class Settings(BaseSettings):
 
     @property
     def record_url(self) -> str:
-        """The SQLAlchemy address of our record, without Turso's token: DATABASE_URL, Turso's, or a file in the root."""
+        """The SQLAlchemy address of our record, without Turso's token: DATABASE_URL, Turso's, or a file in the root.
+
+        Raises:
+            SettingsError: it is no such address; it is not quoted, as it may hold a password.
+        """
         if self.database_url:
             url = self.database_url.get_secret_value()
+            if not _is_record(url):
+                raise SettingsError("DATABASE_URL must look like sqlite:///file or postgresql://user@host/name.")
             if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
                 return f"sqlite:///{self.root / url.removeprefix('sqlite:///')}"
             return url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)
@@ -301,6 +348,28 @@ class Settings(BaseSettings):
         return self.mode is Mode.TEST
 
 
+def _bare(value: Any) -> str:
+    return str(value.get_secret_value()) if isinstance(value, SecretStr) else str(value)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
+    except ValueError:  # no such port, or half of an IPv6 address
+        return False
+
+
+def _is_record(url: str) -> bool:
+    if url.startswith("sqlite:///"):
+        return len(url) > len("sqlite:///")
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("postgres", "postgresql", "postgresql+psycopg") and len(parts.path) > 1
+    except ValueError:
+        return False
+
+
 def on_loopback(url: str) -> bool:
     """Whether an address can only be this machine."""
     host = urlsplit(url).hostname or ""
@@ -329,5 +398,5 @@ def _names(names: set[str]) -> str:
 
 
 def _sentence(error: ValidationError) -> str:
-    wrong = [f"{'.'.join(str(part) for part in item['loc'])} ({item['msg'].lower()})" for item in error.errors()]
+    wrong = [f"{item['loc'][0]} ({item['msg'][0].lower()}{item['msg'][1:]})" for item in error.errors()]
     return f"These settings are not usable: {'; '.join(wrong)}." if len(wrong) > 1 else f"{wrong[0]} is not usable."

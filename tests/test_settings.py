@@ -50,6 +50,15 @@ def test_a_live_key_at_the_real_addresses_is_live() -> None:
         pytest.param({"CJ_MIN_INTERVAL_SECONDS": "0.3"}, "CJ_MIN_INTERVAL_SECONDS", id="too fast for CJ"),
         pytest.param({"RESERVE_RATIO": "abc"}, "RESERVE_RATIO", id="not a number"),
         pytest.param({"MAX_COST_USD": "NaN"}, "MAX_COST_USD", id="nan"),
+        pytest.param({"APPROVAL_HOURS": "inf"}, "APPROVAL_HOURS", id="for ever"),
+        pytest.param({"RATE_WINDOW_DAYS": "1e12"}, "RATE_WINDOW_DAYS", id="before the calendar"),
+        pytest.param({"AUCTION_DURATION_HOURS": "1e12"}, "AUCTION_DURATION_HOURS", id="after the calendar"),
+        pytest.param({"CJ_API_URL": "http://[::1"}, "CJ_API_URL", id="half of an address"),
+        pytest.param({"HEARTBEAT_URL": "foo"}, "HEARTBEAT_URL", id="no address"),
+        pytest.param({"PREFECT_API_URL": "http://a:99999/api"}, "PREFECT_API_URL", id="an address without such a port"),
+        pytest.param({"API_KEY": "two words"}, "API_KEY", id="a key with a space"),
+        pytest.param({"STRIPE_SECRET_KEY": "sk_test_é"}, "STRIPE_SECRET_KEY", id="a key with an accent"),
+        pytest.param({"CJ_TOKEN_FILE": "/"}, "CJ_TOKEN_FILE", id="a folder for a file"),
         pytest.param({"PAYMENT_RETRY_DAYS": "1,x"}, "PAYMENT_RETRY_DAYS", id="not days"),
         pytest.param({"SHIP_TO_COUNTRY": "usa"}, "SHIP_TO_COUNTRY", id="not a country"),
         pytest.param({"PAYMENT_REMINDER_DAYS": "9"}, "PAYMENT_REMINDER_DAYS", id="reminder after the deadline"),
@@ -68,6 +77,30 @@ def test_what_is_wrong_is_one_sentence_that_names_it(given: dict[str, str], name
     assert names in sentence
     assert sentence.endswith(".")
     assert "\n" not in sentence
+
+
+def test_a_settings_file_that_is_no_text_is_named(own_root: Path) -> None:
+    (own_root / ".env.local").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match="UTF-8"):
+        Settings.load()
+
+
+def test_a_home_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINE_HOME", "/nowhere/at/all")
+    with pytest.raises(SettingsError, match="no such folder"):
+        Settings.load()
+
+
+@pytest.mark.parametrize("database", ["hush", "postgresql://u:hush@[::1", "mysql://u:hush@host/name", "sqlite:///"])
+def test_an_address_of_no_record_is_refused_and_not_quoted(database: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_URL must look like") as caught:
+        _ = Settings.load(DATABASE_URL=database).record_url
+    assert "hush" not in str(caught.value)
+
+
+def test_a_key_that_does_not_say_test_is_taken_for_live() -> None:
+    assert Settings.load(STRIPE_SECRET_KEY="sk_org_live" + "_x").mode is Mode.LIVE
+    assert Settings.load(STRIPE_SECRET_KEY="unknown").mode is Mode.LIVE
 
 
 def test_no_secret_shows_in_any_repr() -> None:

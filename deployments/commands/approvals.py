@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deployments.commands.options import Json, dollars
+from deployments.commands.options import Json, dollars, row_id
 from tasks.desk import Desk, prepare, working_at
 from tasks.lots import approvals
 from tasks.lots.records import Approval
@@ -58,7 +58,7 @@ def _plain(row: Approval) -> dict[str, Any]:
 
 @app.command("answer")
 def answer(
-    approval_id: Annotated[int, typer.Argument(help="The question's id.", metavar="ID")],
+    approval_id: Annotated[int, typer.Argument(help="The question's id.", parser=row_id, metavar="ID")],
     yes: Annotated[bool, typer.Option("--yes/--no", help="What to answer.")],
     amount: Annotated[
         float | None, typer.Option("--amount", help="Grant only so many dollars.", parser=dollars, metavar="USD")

@@ -52,6 +52,16 @@ COLUMNS = (
 )
 
 
+#: What there is to see when nothing can be seen: the same fields, all empty.
+NOTHING: dict[str, Any] = {
+    **{name: [] for name in ("lots", "stuck", "failed", "negative_margin", "failed_invoices", "quota")},
+    **{name: [] for name in ("pauses", "approvals", "incidents")},
+    **{name: {} for name in ("money", "flows", "receiver", "schedule")},
+    "untold": None,
+    "mode": None,
+}
+
+
 def view(session: Session, settings: Settings, sale_id: str | None = None) -> dict[str, Any]:
     """Everything the page shows, as plain values."""
     query = select(Lot).order_by(Lot.id)

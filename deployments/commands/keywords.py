@@ -9,13 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deployments.commands.options import DryRun, Json, Keyword, MaxCost
+from deployments.commands.options import DryRun, Json, Keyword, MaxCost, row_id, whole
 from tasks.desk import prepare
 from tasks.lots import keywords
 from tasks.rules.money import dollars
 from tasks.settings import Settings
 
-KeywordId = Annotated[int, typer.Option("--id", help="The word's id.")]
+KeywordId = Annotated[int, typer.Option("--id", help="The word's id.", parser=row_id, metavar="ID")]
 app = typer.Typer(help="The keyword rotation.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -56,7 +56,9 @@ def list_all(as_json: Json = False) -> None:
 def add(
     keyword: Keyword,
     max_cost: MaxCost = "50",  # type: ignore[assignment] # typer parses the default like any other value
-    priority: Annotated[int, typer.Option("--priority", help="Higher comes sooner.", min=0)] = 0,
+    priority: Annotated[
+        int, typer.Option("--priority", help="Higher comes sooner: 0 to 1000.", parser=whole(0, 1000), metavar="N")
+    ] = 0,
 ) -> None:
     """Put a word into the rotation."""
     with prepare(Settings.load()).write() as session:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from deployments.commands.options import DryRun, Json
+from deployments.commands.options import DryRun, Json, line, row_id
 from tasks.desk import Desk, Unsettled, prepare, working_at
 from tasks.rules.money import dollars
 from tasks.settings import Settings
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tasks.handling import Plan
 
 app = typer.Typer(help="One lot, by hand.", no_args_is_help=True, rich_markup_mode=None)
-LotId = Annotated[int, typer.Argument(help="The lot's id.", metavar="ID")]
+LotId = Annotated[int, typer.Argument(help="The lot's id.", parser=row_id, metavar="ID")]
 
 
 @contextmanager
@@ -84,14 +84,20 @@ def refund(lot_id: LotId, dry_run: DryRun = False) -> int:
 @app.command()
 def address(
     lot_id: LotId,
-    name: Annotated[str, typer.Option("--name", help="Who receives it.", prompt="Name")],
-    line1: Annotated[str, typer.Option("--line1", help="Street and number.", prompt="Street and number")],
-    city: Annotated[str, typer.Option("--city", help="City.", prompt="City")],
-    zip_code: Annotated[str, typer.Option("--zip", help="Postal code.", prompt="Postal code")],
-    country: Annotated[str, typer.Option("--country", help="Two letters.", prompt="Country (two letters)")],
-    line2: Annotated[str, typer.Option("--line2", help="Flat, floor.")] = "",
-    province: Annotated[str, typer.Option("--province", help="State or province.")] = "",
-    phone: Annotated[str, typer.Option("--phone", help="Phone.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Who receives it.", parser=line, metavar="TEXT", prompt="Name")],
+    line1: Annotated[
+        str, typer.Option("--line1", help="Street and number.", parser=line, metavar="TEXT", prompt="Street and number")
+    ],
+    city: Annotated[str, typer.Option("--city", help="City.", parser=line, metavar="TEXT", prompt="City")],
+    zip_code: Annotated[
+        str, typer.Option("--zip", help="Postal code.", parser=line, metavar="TEXT", prompt="Postal code")
+    ],
+    country: Annotated[
+        str, typer.Option("--country", help="Two letters.", parser=line, metavar="TEXT", prompt="Country (two letters)")
+    ],
+    line2: Annotated[str, typer.Option("--line2", help="Flat, floor.", parser=line, metavar="TEXT")] = "",
+    province: Annotated[str, typer.Option("--province", help="State or province.", parser=line, metavar="TEXT")] = "",
+    phone: Annotated[str, typer.Option("--phone", help="Phone.", parser=line, metavar="TEXT")] = "",
     dry_run: DryRun = False,
 ) -> int:
     """Set or replace where a lot goes, before its order exists. What is left out is asked for, and nothing is shown."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deployments.commands.options import whole, word
+
 if TYPE_CHECKING:
     from tasks.desk import Desk
 
@@ -22,8 +24,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def sandbox(
-    port: Annotated[int, typer.Option("--port", help="0 takes a free one.", min=0, max=65535)] = 0,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same world.")] = 1,
+    port: Annotated[
+        int, typer.Option("--port", help="0 takes a free one.", parser=whole(0, 65535), metavar="PORT")
+    ] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="The same seed gives the same world.", parser=whole(0), metavar="N")
+    ] = 1,
     speed: Annotated[float, typer.Option("--speed", help="Sandbox seconds per real second.", min=0)] = 1.0,
 ) -> None:
     """Run CJ, Basta, Stripe, Resend, an image host and an alert sink here, and print how to point at them."""
@@ -43,8 +49,12 @@ def demo(
 
 
 def webhooks(
-    port: Annotated[int, typer.Option("--port", help="Where to listen.", min=1, max=65535)] = 8090,
-    host: Annotated[str, typer.Option("--host", help="The address to bind to.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", help="Where to listen.", parser=whole(1, 65535), metavar="PORT")
+    ] = 8090,
+    host: Annotated[
+        str, typer.Option("--host", help="The address to bind to.", parser=word, metavar="HOST")
+    ] = "127.0.0.1",
 ) -> None:
     """Receive what Stripe, Basta and CJ tell: verified, stored, answered; the next cycle works it off."""
     import uvicorn

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import DBAPIError
+from typer import BadParameter
 
-from deployments.commands.options import Json, MaybeSaleId
+from deployments.commands.options import Json, word
 from tasks.desk import prepare
 from tasks.lots import pauses
-from tasks.settings import Settings
+from tasks.lots.engine import unreachable
+from tasks.lots.stamp import StampMismatch
+from tasks.settings import Settings, SettingsError
 
 Scope = Annotated[str, typer.Argument(help="sourcing, buying, charging or all.")]
 
@@ -23,14 +27,19 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def status(sale_id: MaybeSaleId = None, as_json: Json = False) -> int:
-    """Show lots, trouble, money and CJ's quota."""
-    from deployments.commands import dashboard, schedule
+def status(
+    sale_id: Annotated[str | None, typer.Option("--sale-id", help="Basta's id of one sale.", metavar="ID")] = None,
+    as_json: Json = False,
+) -> int:
+    """Show lots, trouble, money and CJ's quota. With --json it is one object always, with `error` where it failed."""
+    from deployments.commands import dashboard
 
-    settings = Settings.load()
-    with prepare(settings).read() as session:
-        view = dashboard.view(session, settings, sale_id)
-    view["schedule"] = schedule.upcoming(settings)
+    try:
+        view = _view(sale_id)
+    except (BadParameter, SettingsError, StampMismatch, DBAPIError) as error:
+        if as_json:
+            typer.echo(json.dumps({**dashboard.NOTHING, "error": _why(error)}))
+        raise
     unknown = sale_id is not None and not view["lots"]
     if as_json:
         typer.echo(json.dumps(view, default=str))
@@ -40,6 +49,27 @@ def status(sale_id: MaybeSaleId = None, as_json: Json = False) -> int:
         sys.stderr.write(f"No sale {sale_id!r} is on record.\n")
         return 2
     return 0
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, DBAPIError):
+        return unreachable(error)
+    return error.format_message() if isinstance(error, BadParameter) else str(error)
+
+
+def _view(sale_id: str | None) -> dict[str, Any]:
+    from deployments.commands import dashboard, schedule
+
+    if sale_id is not None:
+        try:
+            sale_id = word(sale_id)
+        except BadParameter as error:
+            raise BadParameter(str(error), param_hint="--sale-id") from error
+    settings = Settings.load()
+    with prepare(settings).read() as session:
+        view = dashboard.view(session, settings, sale_id)
+    view["schedule"] = schedule.upcoming(settings)
+    return view
 
 
 def pause(scope: Scope) -> None:

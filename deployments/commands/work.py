@@ -20,6 +20,7 @@ from deployments.prefect_here import start_temporary_server
 from tasks.desk import Desk
 from tasks.lots.engine import Record
 from tasks.lots.models import Lot
+from tasks.rules.selection import MOST_PRODUCTS
 from tasks.settings import Settings
 
 
@@ -161,7 +162,7 @@ def _must_know(record: Record, sale_id: str) -> None:
 
 
 def _check(max_products: int) -> None:
-    limit = Settings.load().max_products_per_run
+    limit = min(Settings.load().max_products_per_run, MOST_PRODUCTS)
     if max_products > limit:
         raise typer.BadParameter(f"a run takes {limit} products at most.", param_hint="--max-products")
 

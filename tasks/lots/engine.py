@@ -186,6 +186,12 @@ def taken_away(error: DBAPIError) -> bool:
     return isinstance(error.orig, TakenAway)
 
 
+def unreachable(error: DBAPIError) -> str:
+    """One sentence for the operator: what the driver says first names hosts and reasons, and no password."""
+    lines = str(error.orig or type(error).__name__).splitlines() or [type(error).__name__]
+    return f"The database does not work: {lines[0].strip().rstrip('.')}."
+
+
 def insert_once(session: Session, model: type[DeclarativeBase], **values: Any) -> bool:
     """Insert a row unless one of its unique keys is taken; whether it is ours.
 

@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+#: How many products one run lists at most, whatever the settings say: each takes calls that CJ counts.
+MOST_PRODUCTS = 5
+#: What one product may cost at most, even when a person says yes; a slip of the finger ends here.
+MOST_COST_CENTS = 1_000_000
 #: Nearer first: a parcel from the buyer's own country is days faster.
 HOME = "CN"
 

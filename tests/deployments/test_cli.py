@@ -47,6 +47,18 @@ def run(*arguments: str) -> int:
         pytest.param(("process", "--sale-id", "nobody's"), "on record", id="an unknown sale to process"),
         pytest.param(("keywords", "remove", "--id", "9"), "no keyword has the id 9", id="an unknown keyword"),
         pytest.param(("pause", "thinking"), "'thinking'", id="an unknown part of the work"),
+        pytest.param(("source", "--max-cost", "10000.01"), "$10,000.00", id="dearer than the run form takes"),
+        pytest.param(("source", "--max-cost", "9" * 30), "$10,000.00", id="no database holds it"),
+        pytest.param(("source", "--max-products", "2.5"), "'2.5' is not a whole number", id="half a product"),
+        pytest.param(("source", "--keyword", "\udcff"), "cannot be printed", id="bytes that are no text"),
+        pytest.param(("run", "--keyword", "x" * 201), "200 are the most", id="a keyword without end"),
+        pytest.param(("keywords", "add", "--keyword", "a", "--priority", "9" * 20), "--priority", id="a priority"),
+        pytest.param(("keywords", "add", "--keyword", "a", "--priority", "-1"), "0 is the least", id="none"),
+        pytest.param(("keywords", "remove", "--id", "9" * 20), "is no id", id="an id that no keyword has"),
+        pytest.param(("lot", "show", "9" * 20), "is no id", id="an id that no lot has"),
+        pytest.param(("lot", "cancel", "0"), "is no id", id="the lot before the first"),
+        pytest.param(("approvals", "answer", "9" * 20, "--no"), "is no id", id="an id that no question has"),
+        pytest.param(("status", "--sale-id", ""), "--sale-id: it is empty", id="the status of no sale"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_status_2(
@@ -57,6 +69,53 @@ def test_bad_input_is_one_sentence_and_exit_status_2(
     assert names in told.err
     assert told.err.count("\n") == 1
     assert told.out == ""
+
+
+def test_the_sixth_product_is_refused_whatever_the_settings_say(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MAX_PRODUCTS_PER_RUN", "10")
+    assert run("source", "--max-products", "6") == 2  # the flow would refuse it too, with a run begun
+    assert "5 products at most" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("database", "status"),
+    [
+        pytest.param("sqlite:////nowhere/at/all.sqlite", 1, id="no file"),
+        pytest.param("postgresql://nobody:hush@127.0.0.1:1/lots", 1, id="no server"),
+        pytest.param("somewhere", 2, id="no address"),
+    ],
+)
+def test_without_a_database_the_status_is_one_object_that_says_why(
+    database: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database)
+    assert run("status", "--json") == status
+    told = capsys.readouterr()
+    assert json.loads(told.out)["lots"] == []
+    assert json.loads(told.out)["error"] == told.err.strip()
+    assert run("keywords", "list", "--json") == status
+    assert (capsys.readouterr().out, told.err.count("\n"), "hush" in told.err) == ("", 1, False)
+
+
+def test_the_object_of_a_status_that_failed_has_every_field(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("status", "--json")
+    whole = json.loads(capsys.readouterr().out)
+    monkeypatch.setenv("CJ_API_URL", "http://[::1")
+    run("status", "--json")
+    empty = json.loads(capsys.readouterr().out)
+    assert set(empty) - {"error"} == set(whole)
+    assert {name: type(value) for name, value in empty.items() if value is not None and name != "error"} == {
+        name: type(value) for name, value in whole.items() if name not in ("untold", "mode")
+    }
+
+
+def test_a_group_without_its_command_shows_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("keywords") == 2
+    assert "\n  list  " in capsys.readouterr().err
 
 
 def test_a_missing_key_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,7 @@ ADDRESS = ("--name", "Ada", "--line1", "7 Secret Lane", "--city", "Springfield",
     ("arguments", "names"),
     [
         (("lot", "show", "99"), "no lot has the id 99"),
-        (("lot", "show", "x"), "valid integer"),
+        (("lot", "show", "x"), "'x' is no id"),
         (("lot", "cancel", "99"), "no lot has the id 99"),
         (("lot", "retry", "99", "--dry-run"), "no lot has the id 99"),
         (("lot", "refund", "1"), "nobody has paid for it"),
