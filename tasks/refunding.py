@@ -12,7 +12,7 @@ from tasks.desk import Desk, desk
 from tasks.lots import effects, incidents, ledger
 from tasks.lots.incidents import Trouble
 from tasks.lots.ledger import Kind
-from tasks.lots.manners import Answer, Attempt, Came, Manner
+from tasks.lots.manners import SETTLED, Answer, Attempt, Came, Manner
 from tasks.lots.models import Invoice, InvoiceLine, Lot
 from tasks.lots.moving import lock, move
 from tasks.lots.records import Effect
@@ -144,7 +144,10 @@ def _plan(at: Desk, lot_id: int) -> bool:
             incidents.report(session, _unproven(lot, open_order))
             return False
         key = f"refund:{lot_id}:1"
-        if effects.state_of(session, key) is None:
+        stands = effects.state_of(session, key)
+        if stands in SETTLED:  # another worker was quicker than what we read, and knows better how it stands
+            return True
+        if stands is None:
             lines = list(session.scalars(select(InvoiceLine).where(InvoiceLine.lot_id == lot_id)))
             request = {
                 "invoice": invoice.stripe_invoice_id,

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from deployments.sandbox.faults import Fault
+from tasks import refunding
 from tasks.lots import pauses
 from tasks.lots.ledger import Kind, total
 from tasks.lots.models import Lot
@@ -73,6 +74,32 @@ def test_whatever_happens_to_the_call_the_buyer_is_refunded_once(stage: Rehearsa
     assert stage.lot(one).refund_status == "SUCCEEDED"
     assert len(stage.mails("order_refunded")) == 1
     assert stage.status(two) == "CJ_PAID"
+
+
+@pytest.mark.parametrize("call", [0, 1])
+def test_a_worker_who_read_the_lot_before_another_refunded_it_leaves_it_refunded(stage: Rehearsal, call: int) -> None:
+    """R2: the other does all of it at one of the slow one's calls, so that what the slow one read is old."""
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    stage.cj.delist(stage.lot(lot).cj_vid)
+    while stage.status(lot) != "CJ_OUT_OF_STOCK":
+        stage.cycle()
+    calls: list[str] = []
+
+    def meanwhile(label: str) -> None:
+        if label.startswith("stripe"):
+            calls.append(label)
+            if len(calls) == call + 1:
+                stage.exchange.after = lambda _: None
+                assert refunding.refund_lot(lot) == "pending"
+
+    stage.exchange.after = meanwhile
+    refunding.refund_lot(lot)
+    assert len(calls) == call + 1
+    stage.cycles(3)
+    assert refunds(stage) == [share(stage, lot)]
+    assert stage.lot(lot).refund_status == "SUCCEEDED"
+    assert len(stage.mails("order_refunded")) == 1
 
 
 class TestTheRightActForEachInvoice:
