@@ -19,17 +19,18 @@ from tasks.lots.states import LotStatus
 from tasks.settling import converge
 
 
-def charge(desk: Desk, invoice_id: int) -> str:
-    """Try the planned charge of an open invoice, and bring our record up to what came of it.
+def charge(desk: Desk, invoice_id: int, tried: int) -> str:
+    """Try the charge of an open invoice after so many that were declined, and bring our record up to what came of it.
 
-    A no is the buyer's: the lots become PAYMENT_FAILED, the buyer is mailed, and the next try is planned.
+    A no is the buyer's: the lots become PAYMENT_FAILED, the buyer is mailed, and the next try is planned. Where
+    another worker made this attempt meanwhile, nothing is tried: the next one has a time of its own.
 
     Raises:
         Unsettled: Stripe did not say whether it charged.
     """
     with desk.record.read() as session:
         invoice = session.get_one(Invoice, invoice_id)
-    key = f"pay:{invoice_id}:{invoice.charges_tried + 1}"
+    key = f"pay:{invoice_id}:{tried + 1}"
     assert invoice.stripe_invoice_id
     stripe_id = invoice.stripe_invoice_id
 
@@ -46,6 +47,8 @@ def charge(desk: Desk, invoice_id: int) -> str:
         _declined(session, desk, invoice_id, error)
 
     with desk.record.write() as session:
+        if session.get_one(Invoice, invoice_id).charges_tried != tried:
+            return "tried by another worker"
         giving_back = select(Lot.id).where(Lot.invoice_id == invoice_id, Lot.refund_status == "PLANNED")
         if session.execute(giving_back).first():
             return "waits for a credit"  # a lot leaves the bill: what it costs is not charged first

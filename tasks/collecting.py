@@ -166,11 +166,11 @@ def _age(at: Desk, invoice_id: int, status: str) -> str:
     if now() >= invoice.due_at:
         return _void(at, invoice)
     if invoice.next_charge_at and now() >= invoice.next_charge_at and charging:
-        charge(at, invoice_id)
+        charge(at, invoice_id, invoice.charges_tried)
         return converge(at, invoice_id)
     started = invoice.status == "OPEN" and invoice.card_on_file and invoice.charges_tried == 0
     if started and charging:
-        charge(at, invoice_id)  # a first charge that nobody saw the end of
+        charge(at, invoice_id, invoice.charges_tried)  # a first charge that nobody saw the end of
         return converge(at, invoice_id)
     if now() >= invoice.sent_at + timedelta(days=at.settings.payment_reminder_days):
         with at.record.write() as session:

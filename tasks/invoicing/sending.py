@@ -52,7 +52,7 @@ def send(desk: Desk, invoice_id: int) -> str:
         return outcome.came.value
     tell_basta(desk, invoice_id)
     if has_card:
-        return charge(desk, invoice_id)
+        return charge(desk, invoice_id, tried=0)
     return converge(desk, invoice_id).lower()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tasks.charging import charge
+from tasks.desk import desk
 from tasks.lots.moving import move
 from tasks.lots.states import LotStatus
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
@@ -58,6 +60,17 @@ def test_declines_are_tried_after_one_and_three_days_and_no_more(stage: Rehearsa
     assert [mail.key.rpartition("-")[0] for mail in stage.mails("payment_failed")] == [  # before the record's name
         f"mail:payment_failed:invoice-1:{number}" for number in (1, 2, 3)
     ]
+
+
+def test_a_worker_who_decided_to_charge_before_another_was_declined_does_not_charge_at_once_again(
+    stage: Rehearsal,
+) -> None:
+    """B2 for charges: the next try has a day of its own."""
+    sold(stage, "declined")
+    stage.cycle()
+    assert stage.calls("stripe", PAY) == 1
+    assert charge(desk(), stage.invoices()[0].id, tried=0) == "tried by another worker"
+    assert stage.calls("stripe", PAY) == 1
 
 
 def test_who_never_pays_is_reminded_and_then_the_invoice_is_void_and_the_lot_cancelled(stage: Rehearsal) -> None:
