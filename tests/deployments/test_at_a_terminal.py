@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select as rows
 
 from tasks.lots.engine import Record, connect
+from tasks.lots.models import Keyword, Lot
 from tasks.lots.records import Approval
+from tasks.lots.states import LotStatus
 from tasks.settings import Settings
+from tests.builders import make_lot
 
 #: Takes the terminal as its own, which is what makes Ctrl-C a signal; one process for all of a test's commands.
 COMMANDS = """import fcntl, sys, termios
@@ -77,16 +82,20 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     at.close()
 
 
+@contextmanager
+def its_record(home: Path) -> Iterator[Record]:
+    record = Record(connect(f"sqlite:///{home / 'pipeline.sqlite'}"))
+    yield record
+    record.close()
+
+
 def asked(home: Path) -> list[tuple[str, int | None, str]]:
     """Every question: its state, what was granted, and who answered."""
-    record = Record(connect(f"sqlite:///{home / 'pipeline.sqlite'}"))
-    with record.read() as session:
-        found = [
+    with its_record(home) as record, record.read() as session:
+        return [
             (one.state, one.granted_cents, one.answered_by or "")
             for one in session.scalars(rows(Approval).order_by(Approval.id))
         ]
-    record.close()
-    return found
 
 
 def test_a_dear_run_is_asked_for_and_ctrl_c_ctrl_d_no_and_yes_each_mean_what_they_say(
@@ -117,3 +126,70 @@ def test_a_dear_run_is_asked_for_and_ctrl_c_ctrl_d_no_and_yes_each_mean_what_the
     assert "no Prefect server answers there" in said
     assert "Traceback" not in said
     assert [one[:2] for one in asked(tmp_path)] == [("NO", None), ("USED", 6_000)]
+
+
+def test_a_copy_is_put_back_only_by_a_yes(terminal: Terminal, tmp_path: Path) -> None:
+    def words() -> list[str]:
+        with its_record(tmp_path) as record, record.read() as session:
+            return list(session.scalars(rows(Keyword.keyword).order_by(Keyword.id)))
+
+    terminal.type(b"keywords | add | --keyword | before\n")
+    terminal.read_until("status 0")
+    terminal.type(f"backup | --to | {tmp_path / 'copy'}\n".encode())
+    terminal.read_until("status 0")
+    terminal.type(b"keywords | add | --keyword | since\n")
+    terminal.read_until("status 0")
+    for keys in (CTRL_C, CTRL_D, b"n\n", b"\n"):
+        terminal.type(f"restore | --from | {tmp_path / 'copy'}\n".encode())
+        terminal.read_until("at the vendors. [y/N]: ")
+        terminal.type(keys)
+        said = terminal.read_until("status 1")
+        assert "othing was done." in said
+        assert "Traceback" not in said
+        assert words() == ["before", "since"]
+    assert list(tmp_path.glob("backups/*")) == []
+    terminal.type(f"restore | --from | {tmp_path / 'copy'}\n".encode())
+    terminal.read_until("at the vendors. [y/N]: ")
+    terminal.type(b"y\n")
+    assert "Next: pipeline reconcile" in terminal.read_until("status 0")
+    assert words() == ["before"]
+    assert len(list(tmp_path.glob("backups/before-restore-*"))) == 1
+
+
+def test_an_address_is_asked_for_part_by_part_and_set_only_when_all_is_said(
+    terminal: Terminal, tmp_path: Path, migrated_file: Path
+) -> None:
+    shutil.copy(migrated_file, tmp_path / "pipeline.sqlite")
+    with its_record(tmp_path) as record, record.write() as session:
+        lot = make_lot(session, LotStatus.PAID, hold_reason="no address").id
+
+    def where() -> tuple[str | None, object]:
+        with its_record(tmp_path) as record, record.read() as session:
+            found = session.get_one(Lot, lot)
+            return found.hold_reason, (found.ship_to or {}).get("line1")
+
+    def answer(*parts: str) -> None:
+        asked_for = ["Name: ", "Street and number: ", "City: ", "Postal code: ", "Country (two letters): "]
+        if parts[0] == "":
+            asked_for.insert(0, "Name: ")  # an empty part is asked for again
+        terminal.type(f"lot | address | {lot} | --province | DE\n".encode())
+        for what, part in zip(asked_for, parts, strict=False):
+            terminal.read_until(what)
+            terminal.type(f"{part}\n".encode())
+        if len(parts) < len(asked_for):
+            terminal.read_until(asked_for[len(parts)])
+
+    for key in (CTRL_C, CTRL_D):
+        answer("Ada Brook", "1 Orchard Row")
+        terminal.type(key)
+        said = terminal.read_until("status 1")
+        assert "Nobody answered, so nothing was done." in said
+        assert "Traceback" not in said
+        assert where() == ("no address", None)
+    answer("Ada Brook", "1 Orchard Row", "Dover", "19901", "Utopia")
+    assert "two letters" in terminal.read_until("status 2")
+    assert where() == ("no address", None)
+    answer("", "Ada Brook", "1 Orchard Row", "Dover", "19901", "us")
+    said = terminal.read_until("status 0")
+    assert "its shipping address is set, and its wait for one ends" in said
+    assert where() == (None, "1 Orchard Row")

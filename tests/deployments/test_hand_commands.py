@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -173,3 +175,20 @@ def test_a_word_rests_and_takes_its_turns_again(record: Record, capsys: pytest.C
     assert run("keywords", "enable", "--id", word) == 0
     capsys.readouterr()
     assert active()
+
+
+@pytest.mark.parametrize("typed", ["", "y\ny\n"], ids=["end of input", "a yes to no question"])
+def test_without_a_terminal_nobody_is_waited_for_and_nothing_is_done(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str
+) -> None:
+    lot = lot_in(record, LotStatus.PAID)
+    assert run("backup", "--to", str(tmp_path / "copy")) == 0
+    late = lot_in(record)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    assert run("restore", "--from", str(tmp_path / "copy")) == 1
+    assert "Without a terminal, --yes must be given.\nNothing was done.\n" in capsys.readouterr().err
+    assert status_of(record, late) is LotStatus.SOURCED
+    assert run("lot", "address", str(lot)) == 1
+    assert "Nobody answered, so nothing was done." in capsys.readouterr().err
+    with record.read() as session:
+        assert session.get_one(Lot, lot).ship_to is None
