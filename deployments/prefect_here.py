@@ -11,8 +11,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+import httpx
+import typer
+
 from tasks.settings import Settings, SettingsError
 
+KNOCK_SECONDS = 10.0
 API_URL, API_AUTH = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
 
 
@@ -39,6 +43,19 @@ def at_our_server() -> Iterator[None]:
                 os.environ.pop(name, None)
 
 
+def must_answer(url: str) -> None:
+    """Knock at the Prefect server before anything is begun for it.
+
+    Raises:
+        typer.Exit: nobody answers there; it was said in one sentence.
+    """
+    try:
+        httpx.get(f"{url.rstrip('/')}/health", timeout=KNOCK_SECONDS)
+    except httpx.HTTPError:
+        sys.stderr.write(f"No Prefect server answers at {url}, and nothing was begun. Type this again once it does.\n")
+        raise typer.Exit(1) from None
+
+
 def start_temporary_server() -> None:
     """Start the server that a run without one has, deaf to Ctrl-C.
 
@@ -48,10 +65,11 @@ def start_temporary_server() -> None:
     from prefect.server.api.server import SubprocessASGIServer
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a child begins with its parent's mask
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")  # it lives for minutes, and reports to nobody
     try:
         SubprocessASGIServer().start()
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-__all__ = ["at_our_server", "start_temporary_server"]
+__all__ = ["at_our_server", "must_answer", "start_temporary_server"]

@@ -87,6 +87,8 @@ def _source(keyword: str | None, cents: int, max_products: int, publish: bool, d
         word, cap = stage.word_and_cap(keyword, cents)
         chosen, _ = _choose(word, cap, max_products)
         reporting.show_products(chosen)
+        for line in stage.in_words(chosen):
+            logger.info(line)
         return Completed(message=f"dry run: {len(chosen)} products, nothing written", data=chosen)
     try:
         runs = stage.begin(keyword, cents, max_products, publish)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deployments.prefect_here import must_answer
 from tasks.settings import Settings
 
 app = typer.Typer(help="Alerts and triggers on the Prefect server.", no_args_is_help=True)
@@ -17,7 +18,7 @@ def apply() -> int:
     from deployments import automations
 
     settings = Settings.load()
-    settings.need("PREFECT_API_URL")
+    must_answer(settings.need("PREFECT_API_URL"))
     say(settings, automations.apply(settings))
     return 0
 
@@ -37,6 +38,7 @@ def send_by_hand(
     settings.need("ALERT_WEBHOOK_URL")
     if name is not None and name not in NAMED:
         raise typer.BadParameter(f"there is no alert {name!r}: {', '.join(sorted(NAMED))}.")
+    must_answer(settings.need("PREFECT_API_URL"))
     outcomes = trying.send_by_hand(settings, [name] if name else sorted(NAMED))
     for alert, why_not in outcomes.items():
         note = " (its trigger, 30 minutes without a finished run, cannot be tried)" if alert == "silence" else ""

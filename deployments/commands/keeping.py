@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from deployments.commands.options import path
 from tasks.desk import prepare
 from tasks.lots import copies, restored
 from tasks.lots.clock import now
@@ -22,7 +23,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def backup(
-    to: Annotated[Path | None, typer.Option("--to", help="The file; else one in backups/.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="The file; else one in backups/.", parser=path, metavar="FILE")
+    ] = None,
 ) -> int:
     """Copy the whole record to a file, consistent while everything runs."""
     settings = Settings.load()
@@ -31,12 +34,18 @@ def backup(
         copies.back_up(prepare(settings), target)
     except copies.NoCopy as error:
         raise typer.BadParameter(str(error)) from error
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{error.filename or 'it'} cannot be used: {(error.strerror or '').lower()}."
+        ) from error
     typer.echo(f"The record is in {target} ({target.stat().st_size:,} bytes). It holds buyers' names and addresses.")
     return 0
 
 
 def restore(
-    given: Annotated[Path, typer.Option("--from", help="A file that `pipeline backup` wrote.")],
+    given: Annotated[
+        Path, typer.Option("--from", help="A file that `pipeline backup` wrote.", parser=path, metavar="FILE")
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="Ask no question.")] = False,
 ) -> int:
     """Put a copy back. Until `pipeline reconcile` is clean, every effect looks at its vendor first."""
@@ -56,6 +65,10 @@ def restore(
         copies.put_back(record, given)
     except copies.NoCopy as error:
         raise typer.BadParameter(str(error)) from error
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{error.filename or 'it'} cannot be used: {(error.strerror or '').lower()}."
+        ) from error
     open_record.cache_clear()
     with prepare(settings).write() as session:
         floor = restored.mark(session)

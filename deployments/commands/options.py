@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -67,6 +69,29 @@ def word(text: str) -> str:
     if not one:
         raise typer.BadParameter("it is empty.")
     return one
+
+
+def path(text: str | Path) -> Path:
+    """Where a file is, or shall be.
+
+    Raises:
+        typer.BadParameter: it is empty.
+    """
+    if not str(text).strip():
+        raise typer.BadParameter("it is empty.")
+    return Path(text)
+
+
+def day(text: str) -> datetime:
+    """The first moment of a day, UTC.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter(f"{line(text)!r} is no day like 2026-11-23.") from None
 
 
 def whole(least: int, most: int = LARGEST) -> Callable[[str], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deployments.commands.options import Json
+from deployments.commands.options import Json, day, path
 from tasks.desk import prepare
 from tasks.lots.clock import now
 from tasks.rules.money import dollars
@@ -29,23 +29,30 @@ def add_to(app: typer.Typer) -> None:
 
 def report(
     since: Annotated[
-        datetime | None, typer.Option("--since", help="Only lots paid since this day (UTC).", formats=["%Y-%m-%d"])
+        datetime | None,
+        typer.Option("--since", help="Only lots paid since this day (UTC).", parser=day, metavar="YYYY-MM-DD"),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="The folder for the files, in the project's.")] = FOLDER,
+    out: Annotated[
+        Path, typer.Option("--out", help="The folder for the files, in the project's.", parser=path, metavar="DIR")
+    ] = FOLDER,
     as_json: Json = False,
 ) -> None:
     """Margin and refund rate by keyword and month: a table, and a page with charts, CSV and Parquet files."""
     from tasks.reports.files import reckon, write
     from tasks.reports.money import lot_frame
 
-    settings, began = Settings.load(), since.replace(tzinfo=UTC) if since else None
+    settings, began = Settings.load(), since
     with prepare(settings).read() as session:
         made = reckon(lot_frame(session, began), now(), began)
     if as_json:
         typer.echo(made.as_json())
         return
+    try:
+        files = write(made, settings.root / out)
+    except OSError as error:
+        why = (error.strerror or "").lower()
+        raise typer.BadParameter(f"no file can be written to {out}: {why}.", param_hint="--out") from error
     _show(Console(), made)
-    files = write(made, settings.root / out)
     typer.echo(f"{files[0]} and {len(files) - 1} files beside it.")
 
 

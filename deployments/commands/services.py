@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.commands.options import whole, word
+from deployments.prefect_here import must_answer
 
 if TYPE_CHECKING:
     from tasks.desk import Desk
@@ -64,7 +66,13 @@ def webhooks(
     from tasks.settings import Settings
 
     settings = Settings.load()
-    uvicorn.run(receiver(settings, prepare(settings)), host=host, port=port, log_level="warning")
+    app = receiver(settings, prepare(settings))
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except (OSError, UnicodeError) as error:
+        why = (getattr(error, "strerror", None) or "it is no name of a host").lower().partition(" (while")[0]
+        raise typer.BadParameter(f"nobody can listen at {host}, port {port}: {why}.") from error
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
 def setup() -> int:
@@ -77,7 +85,7 @@ def setup() -> int:
     from tasks.settings import Settings
 
     settings = Settings.load()
-    settings.need("PREFECT_API_URL")
+    must_answer(settings.need("PREFECT_API_URL"))
     prepare(settings)
     typer.echo("The database is up to date.")
     for words in (("work-pool", "create", POOL, "--type", "process", "--overwrite"), ("deploy", "--all")):

@@ -16,7 +16,7 @@ from deployments.commands.approvals import terminal
 from deployments.commands.options import Json, Keyword, MaxCost, MaxProducts, MaybeSaleId, PollInterval, Publish, SaleId
 from deployments.commands.progress import show_reconciled, sourcing_shown
 from deployments.commands.watching import sale_shown
-from deployments.prefect_here import start_temporary_server
+from deployments.prefect_here import must_answer, start_temporary_server
 from tasks.desk import Desk
 from tasks.lots.engine import Record
 from tasks.lots.models import Lot
@@ -173,6 +173,8 @@ def _may_begin(keyword: str, max_cost: float, max_products: int, publish: bool) 
     from tasks.desk import prepare, working_at
     from tasks.sourcing.runs import AwaitingApproval, Refused, begin
 
+    if settings.prefect_api_url and round(max_cost * 100) <= settings.max_cost_cents:  # else a person is asked first
+        must_answer(settings.prefect_api_url)
     with working_at(Desk(settings, prepare(settings))) as desk:
         for again in (True, False):
             try:
@@ -225,7 +227,7 @@ def _flow(flow: Any, **parameters: Any) -> Any:
         if not str(error).startswith("Failed to reach API"):  # Prefect has no class of its own for it
             raise
         sys.stderr.write(
-            f"{error}: no Prefect server answers there, and nothing was begun. Type this again once it does.\n"
+            f"{error}: no Prefect server answers there, and no vendor was called. Type this again once it does.\n"
         )
         raise typer.Exit(1) from error
 

@@ -18,7 +18,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--speed", type=float, default=1.0)
     given = parser.parse_args()
-    listener = listen(given.port)
+    try:
+        listener = listen(given.port)
+    except OSError as error:
+        parser.exit(2, f"The sandbox cannot listen at port {given.port}: {(error.strerror or '').lower()}.\n")
     base_url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     for name, value in environment(base_url).items():
         sys.stdout.write(f"export {name}={value}\n")

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from sqlalchemy import make_url, select
@@ -33,8 +33,8 @@ def back_up(record: Record, to: Path) -> None:
     if to.exists():
         raise NoCopy(f"{to} exists already: name another file.")
     part = to.with_name(f"{to.name}.part")
-    to.parent.mkdir(parents=True, exist_ok=True)
     try:
+        to.parent.mkdir(parents=True, exist_ok=True)
         if record.dialect == "postgresql":
             _run("pg_dump", "--format=custom", "--no-owner", "--file", str(part), url=record)
         else:
@@ -43,8 +43,11 @@ def back_up(record: Record, to: Path) -> None:
                 target.execute("PRAGMA journal_mode=DELETE")  # one file, that can be carried away
         part.chmod(0o600)  # it holds buyers' addresses
         part.rename(to)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise NoCopy(f"{to} cannot be written: {(getattr(error, 'strerror', None) or str(error)).lower()}.") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def check(record: Record, given: Path) -> None:

@@ -1,7 +1,7 @@
 """Sourcing: a keyword becomes priced lots, within the quota, the day's runs and the cost that a person allows."""
 
 from tasks.sourcing.runs import AwaitingApproval, Refused, Run, begin, finish, mark_counted, word_and_cap
-from tasks.sourcing.steps import candidates, choose, lots_of, save_lots, search
+from tasks.sourcing.steps import candidates, choose, in_words, lots_of, save_lots, search
 
 __all__ = [
     "AwaitingApproval",
@@ -11,6 +11,7 @@ __all__ = [
     "candidates",
     "choose",
     "finish",
+    "in_words",
     "lots_of",
     "mark_counted",
     "save_lots",

@@ -13,6 +13,7 @@ from tasks.lots import moving
 from tasks.lots.models import Lot, SourcingRun
 from tasks.lots.states import FINAL
 from tasks.retrying import cached, source_of, task
+from tasks.rules.money import dollars
 from tasks.rules.pricing import Premium, Terms, reserve_cents, starting_bid_cents
 from tasks.rules.selection import Choice, Hit, Offer, choose_variant, why_not
 
@@ -146,6 +147,18 @@ def _lot(product: Product, choice: Choice, way: dict[str, Any]) -> dict[str, Any
         "freight_cents": way["cost_cents"],
         "landed_cents": choice.price_cents + way["cost_cents"],
     }
+
+
+def in_words(chosen: list[dict[str, Any]]) -> list[str]:
+    """What each product would be sold for, a line each; nothing is written."""
+    conditions = terms(desk())
+    lines = []
+    for number, product in enumerate(chosen, start=1):
+        reserve = reserve_cents(product["landed_cents"], conditions)
+        parts = f"goods {dollars(product['goods_cents'])}, freight {dollars(product['freight_cents'])}"
+        first = dollars(starting_bid_cents(reserve, conditions))
+        lines.append(f"Lot {number}: {product['title']}: {parts}, reserve {dollars(reserve)}, first bid {first}")
+    return lines
 
 
 def save_lots(run_id: int, chosen: list[dict[str, Any]], rejected: Counter[str]) -> list[int]:

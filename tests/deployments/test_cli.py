@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from deployments.cli import main
+from tasks.desk import prepare
+from tasks.lots.models import SourcingRun
 from tasks.settings import Settings
 
 
@@ -111,6 +114,44 @@ def test_the_object_of_a_status_that_failed_has_every_field(
     assert {name: type(value) for name, value in empty.items() if value is not None and name != "error"} == {
         name: type(value) for name, value in whole.items() if name not in ("untold", "mode")
     }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        pytest.param(("backup", "--to", "/proc/nowhere/x"), "/proc/nowhere/x cannot be written", id="no place for it"),
+        pytest.param(("backup", "--to", ""), "empty", id="a copy without a name"),
+        pytest.param(("restore", "--from", "/nowhere", "--yes"), "/nowhere is no file", id="no copy"),
+        pytest.param(("restore", "--from", " ", "--yes"), "empty", id="the copy without a name"),
+        pytest.param(("report", "--out", "/dev/null"), "/dev/null", id="no folder"),
+        pytest.param(("report", "--since", "2026-13-01"), "no day", id="a thirteenth month"),
+        pytest.param(("webhooks", "--port", "0"), "1 is the least", id="no port"),
+        pytest.param(
+            ("webhooks", "--host", "203.0.113.1"), "nobody can listen at 203.0.113.1", id="somebody's address"
+        ),
+        pytest.param(("sandbox", "--port", "65536"), "65535 is the most", id="a port above the last"),
+    ],
+)
+def test_what_cannot_be_written_read_or_listened_at_is_one_sentence(
+    arguments: tuple[str, ...], names: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments) == 2
+    told = capsys.readouterr()
+    assert names in told.err
+    assert (told.err.count("\n"), told.out) == (1, "")
+
+
+@pytest.mark.parametrize("arguments", [("setup",), ("automations", "apply"), ("source", "--keyword", "usb hub")])
+def test_a_prefect_server_that_is_away_is_one_sentence_and_nothing_is_begun(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    assert run(*arguments) == 1
+    told = capsys.readouterr()
+    assert "No Prefect server answers at http://127.0.0.1:1/api" in told.err
+    assert (told.err.count("\n"), told.out) == (1, "")
+    with prepare(Settings.load()).read() as session:
+        assert session.scalars(select(SourcingRun)).all() == []
 
 
 def test_a_group_without_its_command_shows_its_page(capsys: pytest.CaptureFixture[str]) -> None:
