@@ -25,7 +25,7 @@ def _name() -> str:
     description="Source a keyword, publish the sale, and follow it.",
 )
 def end_to_end(
-    keyword: str,
+    keyword: Annotated[str, Field(min_length=1, max_length=200)],
     max_cost: Annotated[float, Field(gt=0, le=10_000)] = 50,
     max_products: Annotated[int, Field(ge=1, le=5)] = 5,
     publish: bool = False,

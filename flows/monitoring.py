@@ -12,6 +12,7 @@ from flows.processing import processing
 from tasks import guarding, notifying, reporting
 from tasks.retrying import run_logger
 
+Id = Annotated[str, Field(min_length=1, max_length=200)]
 Seconds = Annotated[int, Field(ge=1, le=3_600)]
 
 
@@ -26,7 +27,7 @@ def _name() -> str:
     on_crashed=[notifying.tell_of_failure],
     description="Run processing cycles for one sale until nothing is left to do for it.",
 )
-def monitoring(sale_id: str, poll_interval_s: Seconds = 30, until: Literal["paid", "delivered"] = "paid") -> Any:
+def monitoring(sale_id: Id, poll_interval_s: Seconds = 30, until: Literal["paid", "delivered"] = "paid") -> Any:
     """Drive one sale to its end: each poll is a processing cycle, unless one is running. Safe to interrupt.
 
     Args:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.states import Cancelled
 from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
 
 from tasks import (
     approving,
@@ -23,6 +24,8 @@ from tasks import (
 )
 from tasks.cycling import Cycle
 
+Id = Annotated[str, Field(min_length=1, max_length=200)]
+
 
 def _name() -> str:
     return guarding.run_name("processing")
@@ -36,7 +39,7 @@ def _name() -> str:
     on_crashed=[notifying.tell_of_failure],
     description="Close, invoice, collect, refund, track, check quota and balance, fulfil, and look for stuck lots.",
 )
-def processing(sale_id: str | None = None) -> Any:
+def processing(sale_id: Id | None = None) -> Any:
     """Do all that can be done now for every open lot.
 
     Running it again, at once or after a kill, does nothing twice. A lot that fails is a red task; the run then

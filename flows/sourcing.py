@@ -16,6 +16,7 @@ from tasks import sourcing as stage
 from tasks.cycling import Cycle
 from tasks.retrying import run_logger
 
+Word = Annotated[str, Field(min_length=1, max_length=200)]
 USD = Annotated[float, Field(gt=0, le=10_000)]
 Products = Annotated[int, Field(ge=1, le=5)]
 
@@ -45,7 +46,7 @@ def _name() -> str:
     description="Search CJ for a keyword, price what can be delivered, and list it as a sale at Basta.",
 )
 def sourcing(
-    keyword: str | None = None,
+    keyword: Word | None = None,
     max_cost: USD = 50,
     max_products: Products = 5,
     publish: bool = False,

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from deployments.commands.options import LONGEST
+from tasks.rules.selection import MOST_COST_CENTS, MOST_PRODUCTS
+
 ROOT = Path(__file__).parents[2]
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 
@@ -21,6 +24,18 @@ def test_every_entrypoint_loads_strictly_and_takes_the_deployments_parameters(de
     assert set(deployment.get("parameters") or {}) <= set(schema)
     assert all(one.get("description") for one in schema.values()), "each parameter is described in the run form"
     assert flow.description
+
+
+def test_the_run_form_takes_what_the_commands_take() -> None:
+    from flows.end_to_end import end_to_end
+    from flows.sourcing import sourcing
+
+    for flow in (sourcing, end_to_end):
+        schema = flow.parameters.model_dump()["properties"]
+        assert schema["max_products"]["maximum"] == MOST_PRODUCTS
+        assert schema["max_cost"]["maximum"] * 100 == MOST_COST_CENTS
+        keyword = next(iter(schema["keyword"].get("anyOf", [schema["keyword"]])))
+        assert (keyword["minLength"], keyword["maxLength"]) == (1, LONGEST)
 
 
 def test_the_deployments_are_those_that_were_promised() -> None:
