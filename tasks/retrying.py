@@ -20,9 +20,11 @@ from prefect.cache_policies import INPUTS, NO_CACHE, TASK_SOURCE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
+from sqlalchemy.exc import DBAPIError
 
 from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Unsettled, desk
+from tasks.lots.engine import taken_away
 
 #: A run's log, or a process's.
 Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
@@ -81,13 +83,15 @@ def run_logger() -> Log:
 
 
 def may_pass(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether trying again can help: only where the vendor was away, never where it said no."""
+    """Whether trying again can help: where a vendor was away or our record was in demand, never after a no."""
     try:
         state.result()
     except ServiceUnavailable as error:
         return error.soon
     except Unsettled:
         return True
+    except DBAPIError as error:
+        return taken_away(error)
     except Exception:
         return False
     return False

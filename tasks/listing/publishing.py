@@ -133,7 +133,8 @@ def _dated(desk: Desk, sale_row: int) -> list[Lot]:
     closes = opens + timedelta(hours=settings.auction_duration_hours)
     apart = timedelta(seconds=min(settings.closing_countdown_seconds, settings.auction_duration_hours * 360))
     with desk.record.write() as session:
-        sale = session.get_one(Sale, sale_row)
+        # The sale before its lots, as everywhere: two workers who took them in either order would wait for each other.
+        sale = session.get_one(Sale, sale_row, with_for_update=True)
         if sale.published_at is not None:
             return []
         lots = _listed(session, sale_row)

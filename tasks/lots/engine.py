@@ -182,8 +182,12 @@ def database_milliseconds(session: Session) -> int:
 
 
 def taken_away(error: DBAPIError) -> bool:
-    """Whether libSQL gave a transaction's place to a writer who had waited five seconds; it may be run again."""
-    return isinstance(error.orig, TakenAway)
+    """Whether the database gave a transaction's place to another; nothing of it was kept, and it may be run again.
+
+    libSQL does so to a writer who took five seconds while somebody waited, PostgreSQL to one of two who wait for each
+    other (40P01) or whose reading grew old (40001).
+    """
+    return isinstance(error.orig, TakenAway) or getattr(error.orig, "sqlstate", None) in ("40P01", "40001")
 
 
 def unreachable(error: DBAPIError) -> str:

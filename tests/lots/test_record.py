@@ -16,14 +16,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.command import upgrade
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from tasks.lots import cj_calls, effects, inbox, incidents, leases, ledger, outbox, spending, stamp
 from tasks.lots.columns import Base
-from tasks.lots.engine import Record, connect
+from tasks.lots.engine import Record, connect, taken_away
 from tasks.lots.incidents import Trouble
 from tasks.lots.ledger import Kind
 from tasks.lots.migrate import config, head, migrate, revision
+from tasks.lots.moving import lock
 from tasks.lots.records import DailySpend, OutboxMessage
 from tests.builders import make_lot
 from tests.conftest import POSTGRESQL, HeldClock
@@ -261,3 +262,26 @@ def test_a_record_is_born_with_a_name_and_an_older_one_that_has_none_keeps_its_n
     assert migrate(older) is True
     assert older.known_as("lot-7") == "lot-7"
     older.close()
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_of_two_who_wait_for_each_other_one_is_sent_away_and_may_do_it_again(postgres_record: Record) -> None:
+    """PostgreSQL ends one of them, and keeps nothing of it; the task that it was a part of is tried again."""
+    with postgres_record.write() as session:
+        one, two = make_lot(session).id, make_lot(session).id
+    both_hold = threading.Barrier(2)
+
+    def take(first: int, second: int) -> DBAPIError | None:
+        try:
+            with postgres_record.write() as session:
+                session.execute(text("set local deadlock_timeout = '20ms'"))
+                lock(session, first)
+                both_hold.wait()
+                lock(session, second)
+        except DBAPIError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(2) as workers:
+        (error,) = [error for error in workers.map(take, (one, two), (two, one)) if error]
+    assert taken_away(error)

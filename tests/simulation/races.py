@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from tasks import retrying
 from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Desk, Unsettled, working_at
 from tasks.lots import clock, stamp
-from tasks.lots.engine import Record, connect
+from tasks.lots.engine import Record, connect, taken_away
 from tasks.lots.manners import SETTLED
 from tasks.lots.migrate import migrate
 from tasks.lots.models import Lot
@@ -101,6 +102,10 @@ def _work(line: Connection, start: Any, settings: Settings, clock_path: Path) ->
             except Exception as error:
                 came = error
             line.send(_portable(came))
+
+
+def _lawful(error: Exception) -> bool:
+    return isinstance(error, LAWFUL) or (isinstance(error, DBAPIError) and taken_away(error))
 
 
 def _portable(came: Any) -> Any:
@@ -204,7 +209,7 @@ class Round:
         self.tally.settled(name, self._settled() - before, races=1)
         good = [one for one in came if not isinstance(one, Exception)]
         for error in came:
-            if isinstance(error, Exception) and not isinstance(error, LAWFUL):
+            if isinstance(error, Exception) and not _lawful(error):
                 self.tally.violations.append(f"{name}{args}: {type(error).__name__}: {str(error)[:300]}")
         if good:
             return max(good, key=lambda one: isinstance(one, str) and one == "done")
