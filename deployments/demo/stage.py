@@ -109,14 +109,14 @@ def _environment(stage: Stage) -> dict[str, str]:
 
 
 @contextmanager
-def prefect_server(port: int, home: Path) -> Iterator[None]:
-    """A real Prefect server, with a home and a database of its own."""
+def prefect_server(port: int, home: Path) -> Iterator[int]:
+    """A real Prefect server, with a home and a database of its own; its process's id."""
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", LOCAL, "--port", str(port)]
-    with (home / "server.log").open("w") as log:
+    with (home / "server.log").open("a") as log:
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 - our own interpreter
         try:
             _wait_until_healthy(f"http://{LOCAL}:{port}/api/health", server)
-            yield
+            yield server.pid
         finally:
             _last_words()
             server.terminate()

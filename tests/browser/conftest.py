@@ -1,13 +1,15 @@
-"""A Prefect server of its own with the pipeline's work on it, and a browser to look at it."""
+"""A Prefect server of its own with the pipeline's work on it, a browser to look at it, and a worker for its runs."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,29 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
 
+class Power:
+    """Switches the server on, and off by its process's id, as when the power fails: its home stays as it was."""
+
+    def __init__(self, port: int, home: Path, env: dict[str, str]) -> None:
+        self._server, self._pid = ExitStack(), 0
+        self._port, self._home, self._env = port, home, env
+
+    def on(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in set(os.environ) - set(self._env):
+                patch.delenv(name)
+            for name, value in self._env.items():
+                patch.setenv(name, value)
+            self._pid = self._server.enter_context(prefect_server(self._port, self._home))
+
+    def off(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        self.end()
+
+    def end(self) -> None:
+        self._server.close()
+
+
 @dataclass(frozen=True)
 class Site:
     """Where everything is, and how to type a command there."""
@@ -34,6 +59,8 @@ class Site:
     url: str
     world: World
     env: dict[str, str]
+    home: Path
+    power: Power
 
     def pipeline(self, *words: str, expect: int = 0) -> str:
         """Type a command; what it printed."""
@@ -50,6 +77,19 @@ class Site:
         command = [sys.executable, "-m", "prefect.engine"]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=110)
         assert done.returncode == 0, done.stderr
+
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """A worker of the pool, as the operator starts it."""
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "pipeline", "--name", "w1"]
+        env = {**self.env, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+        with (self.home / "worker.log").open("w") as log:
+            worker = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            yield
+        finally:
+            worker.terminate()
+            worker.wait(timeout=30)
 
     def ask(self, what: str, **asked: Any) -> list[dict[str, Any]]:
         """What the server keeps."""
@@ -70,7 +110,7 @@ class Site:
         raise AssertionError(f"no run {start!r} in state {state}: {names}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The pipeline set up on a server of its own, pointed at a sandbox, with short durations."""
     home, root = tmp_path_factory.mktemp("browser"), Path(__file__).parents[2]
@@ -103,24 +143,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "PREFECT_LOGGING_EXTRA_LOGGERS": "dropship",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         }
-        with pytest.MonkeyPatch.context() as patch:
-            for name in set(os.environ) - set(env):
-                patch.delenv(name)
-            for name, value in env.items():
-                patch.setenv(name, value)
-            server = prefect_server(port, home)
-            server.__enter__()
+        power = Power(port, home, env)
+        power.on()
         try:
-            yield Site(url, world, env)
+            yield Site(url, world, env, home, power)
         finally:
-            server.__exit__(None, None, None)
+            power.end()
 
 
 def _ours() -> set[str]:
     return {str(field.alias) for field in Settings.model_fields.values()}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def worked(site: Site) -> Site:
     """A sale sourced and closed, one of its lots failing at CJ: its task is red."""
     site.pipeline("setup")
@@ -157,6 +192,6 @@ def page(site: Site) -> Iterator[Any]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One browser and one server a run."""
     for item in items:
-        if "page" in getattr(item, "fixturenames", ()):
+        if "site" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("browser"))
             item.add_marker(pytest.mark.timeout(300))

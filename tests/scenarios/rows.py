@@ -181,6 +181,7 @@ ROWS: list[Row] = [
         "flows/test_alerts.py::test_a_lost_event_and_a_channel_that_is_down_delay_it_and_lose_it_not",
     ]),
     ("W8", "everything off for six hours, for two days", [
+        "browser/test_without_a_server.py::test_after_two_days_without_a_server_one_cycle_and_one_sourcing_run_do_the_work_and_nobody_is_alarmed",
         "flows/test_running.py::test_of_the_cycles_that_six_hours_piled_up_one_does_the_work",
         "flows/test_running.py::test_of_the_sourcing_runs_that_two_days_piled_up_one_sources",
     ]),

@@ -1,0 +1,96 @@
+"""W8: server and worker are off for two days. On their return one run of each does the work, and no alert tells of each
+that was missed."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.browser.conftest import Site
+
+OFF = timedelta(days=2)
+ENDED = ("COMPLETED", "CANCELLED", "FAILED", "CRASHED")
+AHEAD = 7  # what the server plans of a schedule of every ten minutes: an hour's worth
+
+
+def grow_old(file: Path, by: timedelta) -> None:
+    """Let time pass for a database that nobody has open: every moment in it is that much longer ago.
+
+    Messages keep their time, by which the server knows them.
+    """
+    back = f"-{by.total_seconds():.0f} seconds"
+    with sqlite3.connect(file) as base:
+        tables = [
+            row[0] for row in base.execute("select name from sqlite_master where type = 'table' and name != 'outbox'")
+        ]
+        for table in tables:
+            for _, column, kind, *_ in base.execute(f"pragma table_info({table})").fetchall():
+                if kind.upper() in ("TIMESTAMP", "DATETIME"):
+                    moved = f"strftime('%Y-%m-%d %H:%M:%S', {column}, ?) || substr({column}, 20)"  # to the microsecond
+                    base.execute(f"update {table} set {column} = {moved} where {column} is not null", (back,))
+        if "flow_run_state" in tables:  # Prefect's own copy of when a run is due, and its key of it
+            due = "json_extract(state_details, '$.scheduled_time')"
+            moved = f"strftime('%Y-%m-%dT%H:%M:%fZ', {due}, ?)"
+            base.execute(
+                f"update flow_run_state set state_details = json_set(state_details, '$.scheduled_time', {moved}) "
+                f"where {due} is not null",
+                (back,),
+            )
+            base.execute("update flow_run set idempotency_key = 'old ' || idempotency_key where auto_scheduled")
+    base.close()
+
+
+def planned(site: Site, flow: str) -> list[dict[str, Any]]:
+    """The runs that a schedule made, the first due first."""
+    runs = site.ask("flow_runs", flows={"name": {"any_": [flow]}}, flow_runs={"tags": {"all_": ["auto-scheduled"]}})
+    return sorted(runs, key=lambda run: str(run["expected_start_time"]))
+
+
+def test_after_two_days_without_a_server_one_cycle_and_one_sourcing_run_do_the_work_and_nobody_is_alarmed(
+    worked: Site,
+) -> None:
+    site = worked
+    site.pipeline("keywords", "add", "--keyword", "desk lamp", "--max-cost", "45")
+    site.world.faults.clear()
+    for run in site.ask("flow_runs", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}}):
+        if not run["auto_scheduled"]:  # what a person began is another matter
+            httpx.delete(f"{site.url}/api/flow_runs/{run['id']}").raise_for_status()
+    ends = time.monotonic() + 30
+    while not (len(planned(site, "processing")) >= AHEAD and len(planned(site, "sourcing")) >= 2):
+        assert time.monotonic() < ends, "the server plans no runs"
+        time.sleep(0.3)
+    sink: Any = site.world.vendors["alerts"]
+    site.power.off()
+    for file in (site.home / "prefect" / "prefect.db", site.home / "pipeline.sqlite"):
+        grow_old(file, OFF)
+    told = len(sink.posts)
+    site.power.on()
+    back = datetime.now(UTC)
+
+    def late(flow: str) -> list[dict[str, Any]]:
+        return [run for run in planned(site, flow) if datetime.fromisoformat(run["expected_start_time"]) < back]
+
+    def ends_of(flow: str) -> Counter[str]:
+        return Counter(run["state"]["name"] for run in late(flow))
+
+    flows = ("processing", "sourcing", "reconciling")
+    missed = {flow: len(late(flow)) for flow in flows}
+    assert missed["processing"] >= AHEAD
+    assert missed["sourcing"] == missed["reconciling"] == OFF.days
+    ends = time.monotonic() + 90
+    with site.worker():
+        while not all(run["state"]["type"] in ENDED for flow in flows for run in late(flow)):
+            assert time.monotonic() < ends, [ends_of(flow) for flow in flows]
+            time.sleep(0.5)
+    for flow, runs in missed.items():
+        assert ends_of(flow) == {"Completed": 1, "Cancelled": runs - 1}
+    alarms = Counter(post.text.split("#alert-")[1].split("\n")[0] for post in sink.posts[told:])
+    # That all was silent, and that no sourcing began by 08:30, are true, and are said once at most.
+    assert set(alarms) <= {"silence", "sourcing"}, [post.text for post in sink.posts[told:]]
+    assert alarms.total() == len(alarms)
