@@ -10,6 +10,9 @@ from tasks.rules.money import percent_bp
 
 ONE = Decimal(1)
 BASIS = Decimal(10_000)
+#: The dearest tax on a sale anywhere (Hungary's; the United States stay below half of it). Who pays it is not known
+#: when a lot is priced, and Stripe takes its share of it too.
+HIGHEST_TAX_BP = 2_700
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Terms:
     stripe_fee_bp: int
     stripe_fee_fixed_cents: int
     premiums: tuple[Premium, ...] = ()
+    tax_bp: int = 0
 
 
 def premium_cents(hammer_cents: int, premiums: Sequence[Premium]) -> int:
@@ -89,14 +93,30 @@ def worst_landed_cents(landed_cents: int, terms: Terms) -> int:
 
 
 def worst_case_profit_cents(hammer_cents: int, landed_cents: int, terms: Terms) -> int:
-    """What is left at this hammer price when the supplier rose as far as allowed. Tax is owed on, and no income."""
+    """What is left at this hammer price when the supplier rose as far as allowed.
+
+    Tax is owed on, and no income; but Stripe's fee is on the whole that was captured, tax included.
+    """
     income = hammer_cents + premium_cents(hammer_cents, terms.premiums)
-    fee = int((income * Decimal(terms.stripe_fee_bp) / BASIS).to_integral_value(ROUND_CEILING))
+    captured = income + _share(income, terms.tax_bp)
+    fee = _share(captured, terms.stripe_fee_bp)
     return income - fee - terms.stripe_fee_fixed_cents - worst_landed_cents(landed_cents, terms)
 
 
+def _share(cents: int, basis_points: int) -> int:
+    """As large as it may be rounded."""
+    return int((cents * Decimal(basis_points) / BASIS).to_integral_value(ROUND_CEILING))
+
+
+def _may_lose(reserve: int, landed_cents: int, terms: Terms) -> bool:
+    """Whether any hammer price from the reserve on loses: just above a bracket of the premium there may be less."""
+    above = (one.upper_cents + 1 for one in terms.premiums if one.upper_cents is not None)
+    worst = (reserve, *(hammer for hammer in above if hammer > reserve))
+    return any(worst_case_profit_cents(hammer, landed_cents, terms) < 0 for hammer in worst)
+
+
 def reserve_cents(landed_cents: int, terms: Terms) -> int:
-    """The reserve: the greater of the wished ratio and the price at which the worst allowed case breaks even,
+    """The reserve: the greater of the wished ratio and the price from which on the worst allowed case breaks even,
     then up the grid.
 
     Raises:
@@ -104,11 +124,11 @@ def reserve_cents(landed_cents: int, terms: Terms) -> int:
     """
     if landed_cents <= 0:
         raise ValueError(f"a lot cannot be priced from a landed cost of {landed_cents} cents")
-    if terms.stripe_fee_bp >= BASIS:
+    if terms.stripe_fee_bp * (BASIS + terms.tax_bp) >= BASIS * BASIS:
         raise ValueError("a fee of the whole leaves nothing to break even with")
     wished = int((landed_cents * terms.reserve_ratio).to_integral_value(ROUND_CEILING))
     reserve = up_to_grid(wished)
-    while worst_case_profit_cents(reserve, landed_cents, terms) < 0:
+    while _may_lose(reserve, landed_cents, terms):
         reserve = next_ask(reserve)
     return reserve
 

@@ -14,7 +14,7 @@ from tasks.lots.models import Lot, SourcingRun
 from tasks.lots.states import FINAL
 from tasks.retrying import cached, source_of, task
 from tasks.rules.money import dollars
-from tasks.rules.pricing import Premium, Terms, reserve_cents, starting_bid_cents
+from tasks.rules.pricing import HIGHEST_TAX_BP, Premium, Terms, reserve_cents, starting_bid_cents
 from tasks.rules.selection import Choice, Hit, Offer, choose_variant, why_not
 
 SEARCH_MINUTES, PRODUCT_MINUTES, FREIGHT_MINUTES = 60, 30, 30
@@ -84,6 +84,7 @@ def terms(at: Desk) -> Terms:
         stripe_fee_bp=settings.stripe_fee_bp,
         stripe_fee_fixed_cents=settings.stripe_fee_fixed_cents,
         premiums=premiums,
+        tax_bp=HIGHEST_TAX_BP if settings.automatic_tax else 0,
     )
 
 
