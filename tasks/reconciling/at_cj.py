@@ -101,10 +101,11 @@ def _booked(session: Session, lots: dict[str, Lot], orders: list[Order], tie: Ti
 
 def _strangers(session: Session, lots: dict[str, Lot], listed: list[Order]) -> Iterator[Finding]:
     name = record_name(session)
-    for number, times in Counter(one.number for one in listed).items():
+    once = {one.order_id: one for one in listed}  # an order that moves on meanwhile is listed under two words
+    for number, times in Counter(one.number for one in once.values()).items():
         if times > 1 and bears_our_mark(name, NUMBER, number):
             yield Finding(VENDOR, What.DUPLICATE, str(number), f"CJ has {times} living orders of one number")
-    for order in listed:
+    for order in once.values():
         if order.number not in lots and bears_our_mark(name, NUMBER, order.number):
             text = f"its number {order.number} is ours, and no lot has it: cancel it at CJ, or see what it was for"
             taken = -(order.amount_cents or 0) if order.status.is_paid else 0

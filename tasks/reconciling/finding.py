@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -103,6 +104,12 @@ class Report:
         parts = [f"{len(self.findings)} differences"] if self.findings else []
         parts += [f"{vendor} could not be read" for vendor in self.unread]
         return f"{' and '.join(parts)}."
+
+
+def lasting(first: Sequence[Finding], second: Sequence[Finding]) -> list[Finding]:
+    """What both looks found, as the second one saw it."""
+    known = {(one.what, one.about) for one in first}
+    return [one for one in second if (one.what, one.about) in known]
 
 
 def record_name(session: Session) -> str:

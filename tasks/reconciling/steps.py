@@ -14,7 +14,7 @@ from tasks.lots import incidents, restored
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
 from tasks.reconciling import at_basta, at_cj, at_stripe, here
-from tasks.reconciling.finding import Finding, Report, Tie, What
+from tasks.reconciling.finding import Finding, Report, Tie, What, lasting
 from tasks.retrying import READING, run_logger, task
 
 #: Older than this, a thing was compared on thirty nights already.
@@ -29,8 +29,16 @@ MOST_TOLD = 5
 
 @task(task_run_name="compare with {vendor}", **READING)
 def compare_with(vendor: str) -> tuple[list[Finding], list[Tie]]:
-    """One vendor against our record. Running it again adopts nothing twice."""
-    return COMPARE[vendor](desk(), now() - LOOK_BACK)
+    """One vendor against our record. Running it again adopts nothing twice.
+
+    A cycle that is at work beside this one moves on what is being read: a difference is what a second look finds too.
+    """
+    since = now() - LOOK_BACK
+    found, ties = COMPARE[vendor](desk(), since)
+    if found:
+        again, ties = COMPARE[vendor](desk(), since)
+        found = lasting(found, again)
+    return found, ties
 
 
 def compare() -> Report:
@@ -44,9 +52,14 @@ def compare() -> Report:
             continue
         report.findings += findings
         report.ties += ties
-    with desk().record.read() as session:
-        report.findings += here.compare(session)
+    if found := _here():
+        report.findings += lasting(found, _here())
     return report
+
+
+def _here() -> list[Finding]:
+    with desk().record.read() as session:
+        return here.compare(session)
 
 
 def conclude(report: Report) -> None:

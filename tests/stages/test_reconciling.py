@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import polars as pl
+import pytest
 from sqlalchemy import select, update
 
 from tasks.lots import effects, ledger, purse
@@ -14,11 +15,12 @@ from tasks.lots.moving import move
 from tasks.lots.records import LedgerEntry
 from tasks.lots.states import LotStatus
 from tasks.pursing import look_into
+from tasks.reconciling import compare
 from tasks.reports.money import lot_frame
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 from tests.stages.test_refunding import give_back, share
-from tests.stages.test_reversals import invoice_of, paid
+from tests.stages.test_reversals import go_on, invoice_of, paid
 
 
 def names(stage: Rehearsal) -> set[tuple[str, str]]:
@@ -206,3 +208,25 @@ def test_a_night_costs_cj_seven_lists_of_a_free_endpoint(stage: Rehearsal) -> No
     stage.advance(DAY)
     stage.reconcile()
     assert stage.calls("cj", "GET /shopping/order/list") - before == 7
+
+
+@pytest.mark.parametrize("place", [0, 4, 7, 13], ids=["Stripe's lists", "CJ's orders", "CJ's lists", "Basta's sales"])
+def test_a_cycle_that_does_its_work_beside_a_comparison_is_no_difference(stage: Rehearsal, place: int) -> None:
+    """At 03:30 both begin: what one reads, the other moves on, at every vendor."""
+    one, two = paid(stage, "ada", "bob", webhooks=False)
+    stage.cj.set_balance(0)
+    go_on(stage)
+    stage.cycle()  # one and two are ordered, and wait for money
+    three, four = stage.sell("cat", "dan", keyword="desk lamp")
+    calls: list[str] = []
+
+    def beside(label: str) -> None:
+        calls.append(label)
+        if len(calls) == place + 1:
+            stage.cj.top_up(1_000_000)
+            stage.cycle()
+
+    stage.exchange.after = beside
+    report = compare()
+    stage.exchange.after = lambda _: None
+    assert [one.text for one in report.findings] == []
