@@ -13,15 +13,28 @@ from sqlalchemy import select
 from typer.exceptions import Abort
 
 from deployments.commands.approvals import terminal
-from deployments.commands.options import Json, Keyword, MaxCost, MaxProducts, MaybeSaleId, PollInterval, Publish, SaleId
+from deployments.commands.options import (
+    DryRun,
+    Json,
+    Keyword,
+    MaxCost,
+    MaxProducts,
+    MaybeSaleId,
+    PollInterval,
+    Publish,
+    SaleId,
+)
 from deployments.commands.progress import show_reconciled, sourcing_shown
 from deployments.commands.watching import sale_shown
 from deployments.prefect_here import must_answer, start_temporary_server
 from tasks.desk import Desk
 from tasks.lots.engine import Record
 from tasks.lots.models import Lot
+from tasks.lots.states import FINAL
 from tasks.rules.selection import MOST_PRODUCTS
 from tasks.settings import Settings
+
+DrySearch = Annotated[bool, typer.Option("--dry-run", help="Search and price only; nothing is written.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,7 +48,7 @@ def source(
     max_cost: MaxCost = "50",  # type: ignore[assignment] # typer parses the default like any other value
     max_products: MaxProducts = 5,
     publish: Publish = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Search and price only; nothing is written.")] = False,
+    dry_run: DrySearch = False,
 ) -> int:
     """Turn a keyword into a sale of priced, pictured lots."""
     _check(max_products)
@@ -57,12 +70,12 @@ def source(
     return _end(state)
 
 
-def publish(sale_id: SaleId) -> int:
+def publish(sale_id: SaleId, dry_run: DryRun = False) -> int:
     """Publish a sale that was sourced without --publish."""
     settings = _ready()
     from tasks import listing
     from tasks.desk import prepare, working_at
-    from tasks.listing.publishing import NotPublished
+    from tasks.listing.publishing import NotPublished, preview
     from tasks.listing.publishing import publish as publish_now
 
     desk = Desk(settings, prepare(settings))
@@ -70,6 +83,10 @@ def publish(sale_id: SaleId) -> int:
         row = listing.sale_of(sale_id)
         if row is None:
             raise typer.BadParameter(f"no sale {sale_id!r} is on record.", param_hint="--sale-id")
+        if dry_run:
+            shown, bare = (", ".join(map(str, lots)) or "none" for lots in preview(desk, row))
+            typer.echo(f"Dry run, no call was made. Published would be lots {shown}; without a picture leave: {bare}.")
+            return 0
         try:
             done = publish_now(desk, row, logging.getLogger("dropship.publish"))
         except NotPublished as error:
@@ -79,16 +96,34 @@ def publish(sale_id: SaleId) -> int:
     return 0
 
 
-def process(sale_id: MaybeSaleId = None) -> int:
+def process(sale_id: MaybeSaleId = None, dry_run: DryRun = False) -> int:
     """Run one processing cycle: everything that can be done now for every open lot."""
     settings = _ready()
     if sale_id is not None:
         from tasks.desk import prepare
 
         _must_know(prepare(settings), sale_id)
+    if dry_run:
+        return _what_comes_next(settings, sale_id)
     from flows.processing import processing
 
     return _end(_flow(processing, sale_id=sale_id))
+
+
+def _what_comes_next(settings: Settings, sale_id: str | None) -> int:
+    """What each open lot is for the next cycle, by our record alone: what the vendors will answer, nobody knows."""
+    from tasks import handling
+    from tasks.desk import prepare
+
+    desk = Desk(settings, prepare(settings))
+    with desk.record.read() as session:
+        query = select(Lot.id).where(Lot.status.not_in(FINAL)).order_by(Lot.id)
+        lots = list(session.scalars(query.where(Lot.basta_sale_id == sale_id) if sale_id else query))
+    typer.echo(f"Dry run, no call was made. {len(lots)} lots are open.")
+    for told in (handling.story(desk, lot) for lot in lots):
+        when = f", {told['next_at']}" if told["next_at"] else ""
+        typer.echo(f"Lot {told['id']} is {told['status']}: {told['next']}{when}.")
+    return 0
 
 
 def monitor(
@@ -121,8 +156,11 @@ def run(
     max_products: MaxProducts = 5,
     publish: Publish = False,
     poll_interval: PollInterval = 30,
+    dry_run: DrySearch = False,
 ) -> int:
     """Source a keyword, and follow its sale to the end."""
+    if dry_run:
+        return source(keyword, max_cost, max_products, publish, dry_run=True)
     _check(max_products)
     _may_begin(keyword, max_cost, max_products, publish)
     from flows.end_to_end import end_to_end

@@ -90,6 +90,8 @@ def next_step(lot: Lot, invoice: Invoice | None, settings: Settings) -> tuple[st
     what = NEXT[lot.status]
     if what.startswith("nothing"):
         return what, None
+    if lot.status is S.LISTED:  # no cycle publishes: the run does that was asked to, or a person
+        return f"{what}, by its sourcing run or by pipeline publish --sale-id {lot.basta_sale_id}", None
     if lot.status is S.PUBLISHED:
         return what, lot.closes_at
     if lot.status is S.PAYMENT_FAILED and invoice:

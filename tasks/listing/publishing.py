@@ -18,6 +18,7 @@ from tasks.lots.clock import now, sleep
 from tasks.lots.manners import Answer, Attempt, Came, Manner
 from tasks.lots.models import Lot, Sale
 from tasks.lots.moving import follow, move
+from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
 from tasks.retrying import Log
 
@@ -68,6 +69,19 @@ def publish(desk: Desk, sale_row: int, tell: Log) -> Published:
     return Published(sale.basta_sale_id, shown, removed, note)
 
 
+def preview(desk: Desk, sale_row: int) -> tuple[list[int], list[int]]:
+    """The lots that publishing would show, and those that would leave the sale, as far as our record tells."""
+    with desk.record.read() as session:
+        lots = _listed(session, sale_row)
+        pictured = [lot.id for lot in lots if _uploaded(session, lot)]
+    return pictured, [lot.id for lot in lots if lot.id not in pictured]
+
+
+def _uploaded(session: Session, lot: Lot) -> list[Effect]:
+    """The pictures of a lot that Basta took."""
+    return [one for one in effects.of_lot(session, lot.id, "image") if one.state in ("DONE", "ADOPTED")]
+
+
 def _listed(session: Session, sale_row: int) -> list[Lot]:
     query = select(Lot).where(Lot.sale_id == sale_row, Lot.status == LotStatus.LISTED).order_by(Lot.item_number)
     return list(session.scalars(query))
@@ -78,12 +92,7 @@ def _unlist_pictureless(desk: Desk, sale: Sale, tell: Log) -> int:
     assert sale.basta_sale_id
     with desk.record.read() as session:
         lots = _listed(session, sale.id)
-        uploaded = {
-            lot.id: [
-                effect for effect in effects.of_lot(session, lot.id, "image") if effect.state in ("DONE", "ADOPTED")
-            ]
-            for lot in lots
-        }
+        uploaded = {lot.id: _uploaded(session, lot) for lot in lots}
     items: dict[str, Item] = {}
     shown: dict[str, int] = {}
     for _ in range(LOOKS):

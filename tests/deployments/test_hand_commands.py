@@ -46,6 +46,18 @@ def status_of(record: Record, lot_id: int) -> LotStatus:
         return session.get_one(Lot, lot_id).status
 
 
+def test_a_dry_cycle_tells_what_comes_next_for_each_open_lot(
+    record: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paid = lot_in(record, LotStatus.PAID)
+    lot_in(record, LotStatus.DELIVERED)
+    assert run("process", "--dry-run") == 0
+    told = capsys.readouterr().out
+    assert told.startswith("Dry run, no call was made. 1 lots are open.\n")
+    assert f"Lot {paid} is PAID: it is ordered at CJ" in told
+    assert status_of(record, paid) is LotStatus.PAID
+
+
 def ask(record: Record) -> int:
     with record.write() as session:
         return approvals.ask(

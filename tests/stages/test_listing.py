@@ -10,7 +10,7 @@ from deployments.sandbox.faults import Fault
 from deployments.sandbox.wire import Reply
 from tasks import listing
 from tasks.clients.service import ServiceUnavailable
-from tasks.desk import Unsettled
+from tasks.desk import Unsettled, desk
 from tests.simulation.rehearsal import HOUR, Rehearsal
 
 REFUSAL = Reply(200, b'{"data": null, "errors": [{"message": "title is not allowed"}]}', {})
@@ -182,6 +182,9 @@ def test_dates_are_set_when_publishing_and_each_lot_closes_in_its_own_moment(sta
     stage.advance(5 * 86_400)
     row = listing.sale_of(next(iter(stage.house.sales)))
     assert row is not None
+    sent = len(stage.world.calls)
+    assert listing.publishing.preview(desk(), row) == ([lot.id for lot in stage.lots()], [])
+    assert len(stage.world.calls) == sent
     listing.publish_sale(row)
     items = next(iter(stage.house.sales.values())).items
     assert len({item.closes for item in items}) == 3
