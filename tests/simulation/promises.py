@@ -14,10 +14,11 @@ from typing import Any
 
 from sqlalchemy import select
 
+from deployments.demo.invariants import mailed_twice, paid_twice, unlawful_lives
 from tasks.lots.ledger import Kind, total
 from tasks.lots.models import History, Invoice, InvoiceLine, Lot
 from tasks.lots.records import Approval, Incident, OutboxMessage
-from tasks.lots.states import FINAL, MOVES, LotStatus
+from tasks.lots.states import FINAL, LotStatus
 from tests.simulation.dealings import DEALINGS
 from tests.simulation.rehearsal import Rehearsal
 
@@ -37,9 +38,7 @@ def _ordered_once(stage: Rehearsal) -> Iterator[str]:
     for number, count in Counter(order.number for order in stage.cj.orders if order.status != "CANCELLED").items():
         if count > 1:
             yield f"{count} orders of {number}"
-    for order, count in Counter(one.order_id for one in stage.cj.payments if one.kind == "pay").items():
-        if count > 1:
-            yield f"order {order} was paid {count} times"
+    yield from paid_twice(stage.cj.payments)
 
 
 def _charged_once(stage: Rehearsal) -> Iterator[str]:
@@ -206,21 +205,11 @@ def _books_tie(stage: Rehearsal) -> Iterator[str]:
 
 def _lives_are_lawful(stage: Rehearsal) -> Iterator[str]:
     with stage.record.read() as session:
-        for lot in session.scalars(select(Lot).order_by(Lot.id)):
-            at: LotStatus | None = None
-            rows = session.scalars(select(History).where(History.lot_id == lot.id).order_by(History.seq))
-            for place, row in enumerate(rows, start=1):
-                lawful = at is None or LotStatus(row.to) in MOVES[at]
-                if row.seq != place or (row.frm or None) != (at and str(at)) or not lawful:
-                    yield f"lot {lot.id}: hop {place} from {row.frm} to {row.to}"
-                at = LotStatus(row.to)
-            if at is not lot.status:
-                yield f"lot {lot.id} is {lot.status} after {at}"
+        yield from unlawful_lives(session)
 
 
 def _mailed_once(stage: Rehearsal) -> Iterator[str]:
-    keys = Counter(mail.key for mail in stage.post.mails)
-    yield from (f"mail {key} went {count} times" for key, count in keys.items() if count > 1)
+    yield from mailed_twice(stage.post.mails)
 
 
 def _cj_is_not_hurried(stage: Rehearsal) -> Iterator[str]:
