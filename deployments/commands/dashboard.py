@@ -22,6 +22,7 @@ from tasks.rules.thresholds import STATUS_PAGE_HOURS, quota_verdict
 from tasks.settings import Settings
 
 SHOWN = 30
+NAMED = 5
 BEATS_MISSED = timedelta(minutes=2)
 FAILED = (LotStatus.PAYMENT_FAILED, LotStatus.CJ_OUT_OF_STOCK, LotStatus.CJ_PRICE_CHANGED)
 NEXT = {
@@ -54,7 +55,7 @@ COLUMNS = (
 
 #: What there is to see when nothing can be seen: the same fields, all empty.
 NOTHING: dict[str, Any] = {
-    **{name: [] for name in ("lots", "stuck", "failed", "negative_margin", "failed_invoices", "quota")},
+    **{name: [] for name in ("lots", "stuck", "failed", "negative_margin", "failed_invoices", "refunds", "quota")},
     **{name: [] for name in ("pauses", "approvals", "incidents")},
     **{name: {} for name in ("money", "flows", "receiver", "schedule")},
     "untold": None,
@@ -76,7 +77,12 @@ def view(session: Session, settings: Settings, sale_id: str | None = None) -> di
         "stuck": [lot.id for lot in lots if _is_stuck(lot)],
         "failed": [lot.id for lot in lots if lot.status in FAILED or lot.refund_status == "FAILED"],
         "negative_margin": [one for one in losing if _is_final(lots, one)],
-        "failed_invoices": _failed_invoices(session),
+        "failed_invoices": _failed_invoices(session, {lot.invoice_id for lot in lots} if sale_id else None),
+        "refunds": [
+            {"lot_id": lot.id, "status": lot.refund_status, "cents": lot.refund_cents or 0}
+            for lot in lots
+            if lot.refund_status
+        ],
         "money": {
             "paid_lots": total.paid_lots,
             "refunded_lots": total.refunded_lots,
@@ -135,8 +141,10 @@ def _is_final(lots: list[Lot], lot_id: int) -> bool:
     return lot is not None and lot.refund_status is None
 
 
-def _failed_invoices(session: Session) -> list[dict[str, Any]]:
-    rows = session.scalars(select(Invoice).where(Invoice.status.in_(("PAYMENT_FAILED", "VOID"))))
+def _failed_invoices(session: Session, only: set[int | None] | None) -> list[dict[str, Any]]:
+    """Those declined and those voided: of all sales, or only these."""
+    failed = select(Invoice).where(Invoice.status.in_(("PAYMENT_FAILED", "VOID"))).order_by(Invoice.id)
+    rows = [row for row in session.scalars(failed) if only is None or row.id in only]
     return [
         {"id": row.id, "stripe_invoice_id": row.stripe_invoice_id, "status": row.status, "cents": row.total_cents}
         for row in rows
@@ -200,6 +208,8 @@ def show(console: Console, page: dict[str, Any]) -> None:
     for question in page["approvals"]:
         console.print(f"[yellow]Waiting for a yes or no:[/] {question['question']}", highlight=False)
         console.print(f"    type: pipeline approvals answer {question['id']} --yes, or --no", highlight=False)
+    _show_invoices(console, page["failed_invoices"])
+    _show_refunds(console, page["refunds"])
     _show_money(console, page["money"])
     _show_quota(console, page["quota"])
 
@@ -233,7 +243,7 @@ def _show_lots(console: Console, page: dict[str, Any]) -> None:
     for lot in rows[-SHOWN:]:
         table.add_row(
             str(lot["id"]),
-            lot["status"] + (" (stuck)" if lot["id"] in page["stuck"] else ""),
+            lot["status"] + _marks(lot["id"], page),
             lot["title"][:36],
             dollars(lot["winning_bid_cents"]) if lot["winning_bid_cents"] else "",
             dollars(lot["landed_cents"]),
@@ -241,6 +251,30 @@ def _show_lots(console: Console, page: dict[str, Any]) -> None:
             lot["next"] or "",
         )
     console.print(table)
+
+
+def _marks(lot_id: int, page: dict[str, Any]) -> str:
+    words = [name.replace("_", " ") for name in ("stuck", "negative_margin") if lot_id in page[name]]
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _show_invoices(console: Console, failed: list[dict[str, Any]]) -> None:
+    for status, words, what in (
+        ("PAYMENT_FAILED", "declined", "their buyers pay, or the cards are tried again"),
+        ("VOID", "voided", "nothing is owed on them any more"),
+    ):
+        if rows := [one for one in failed if one["status"] == status]:
+            ids = ", ".join(one["stripe_invoice_id"] or str(one["id"]) for one in rows[-NAMED:])
+            total = dollars(sum(one["cents"] for one in rows))
+            console.print(f"Invoices {words}: {len(rows)}, {total} ({ids}): {what}.", highlight=False)
+
+
+def _show_refunds(console: Console, refunds: list[dict[str, Any]]) -> None:
+    for status in dict.fromkeys(one["status"] for one in refunds):
+        rows = [one for one in refunds if one["status"] == status]
+        lots = ", ".join(str(one["lot_id"]) for one in rows[-NAMED:])
+        total = dollars(sum(one["cents"] for one in rows))
+        console.print(f"Refunds {status.lower()}: {len(rows)}, {total} (lots {lots}).", highlight=False)
 
 
 def _show_money(console: Console, money: dict[str, Any]) -> None:

@@ -12,8 +12,10 @@ from rich.console import Console
 
 from deployments.commands import dashboard, schedule
 from deployments.commands.progress import expected_calls, time_left
-from tasks.lots import leases
+from tasks.lots import leases, ledger
 from tasks.lots.engine import Record
+from tasks.lots.ledger import Kind
+from tasks.lots.models import Buyer, Invoice, Sale
 from tasks.lots.states import LotStatus
 from tasks.settings import Settings
 from tests.builders import make_lot
@@ -95,6 +97,31 @@ def test_the_time_left_is_the_calls_left_at_cjs_pace() -> None:
     assert time_left(11, 12, 1.2) == "about 1 s left"
     assert time_left(11, 12, 0.3) == "a moment left"
     assert time_left(12, 12, 1.2) == "nearly done"
+
+
+def test_failed_invoices_refunds_and_lots_that_lose_are_named(sqlite_record: Record, held_clock: HeldClock) -> None:
+    with sqlite_record.write() as session:
+        lost = make_lot(session, LotStatus.DELIVERED, winning_bid_cents=700, paid_at=held_clock.now())
+        gone = make_lot(session, LotStatus.CJ_OUT_OF_STOCK, refund_status="PENDING", refund_cents=1_500)
+        sale = Sale(title="a sale", created_at=held_clock.now())
+        buyer = Buyer(basta_user_id="u", name="Ada", email="ada@people.invalid", created_at=held_clock.now())
+        session.add_all([sale, buyer])
+        session.flush()
+        for seq, status in enumerate(("PAYMENT_FAILED", "VOID")):
+            session.add(
+                Invoice(
+                    sale_id=sale.id, buyer_id=buyer.id, seq=seq, status=status, total_cents=2_000, charges_tried=1,
+                    told_by_webhook=False, created_at=held_clock.now(), stripe_invoice_id=f"in_{seq}",
+                )
+            )  # fmt: skip
+        for kind, cents in ((Kind.HAMMER, 700), (Kind.GOODS, -900)):
+            ledger.book(session, f"{kind}:1", kind, cents, vendor="a vendor", vendor_id="1", lot_id=lost.id)
+        numbers = (lost.id, gone.id)
+    shown = page(sqlite_record)
+    assert "Invoices declined: 1, $20.00 (in_0): their buyers pay" in shown
+    assert "Invoices voided: 1, $20.00 (in_1)" in shown
+    assert f"Refunds pending: 1, $15.00 (lots {numbers[1]})." in shown
+    assert "DELIVERED (negative margin)" in shown
 
 
 def test_an_empty_storefront_is_named(sqlite_record: Record) -> None:
