@@ -97,6 +97,7 @@ class Desk:
             tokens=TokenFile(self.settings.token_path, now),
             pace=self._pace,
             seen=self._count,
+            allows=self._cj_allows,
             sandbox_orders=self.settings.test_orders,
         )
 
@@ -170,7 +171,18 @@ class Desk:
 
     def _count(self, usage: Usage) -> None:
         with self.record.write() as session:
-            cj_calls.count(session, usage.endpoint, allowed=usage.allowed, free=usage.free)
+            cj_calls.count(
+                session,
+                usage.endpoint,
+                allowed=usage.allowed,
+                free=usage.free,
+                refused=usage.refused,
+                spent=usage.spent,
+            )
+
+    def _cj_allows(self, endpoint: str) -> bool:
+        with self.record.read() as session:
+            return cj_calls.allows(session, endpoint)
 
 
 def _secret(settings: Settings, name: str):  # type: ignore[no-untyped-def]

@@ -23,11 +23,13 @@ LOW = ("warning", STOP)
 
 
 def quota_due() -> list[str]:
-    """Whether CJ should be asked again: once an hour is enough, as every answer counts itself."""
+    """Whether CJ should be asked again: once an hour is enough, as every call is counted; more often at the end."""
     with desk().record.read() as session:
         row = session.get(CjEndpoint, SETTINGS_ENDPOINT)
         if login.refused(session):
             return ["cj"]  # so that its end is seen at once
+        if cj_calls.used_up(session):
+            return ["cj"]  # nothing more is asked of that endpoint till then; this costs nothing
     return [] if row and row.last_called_at and now() - row.last_called_at < READ_EVERY else ["cj"]
 
 
@@ -42,6 +44,8 @@ def refresh(at: Desk) -> str:
     account = at.cj.account()
     with at.record.write() as session:
         login.works(session)
+        for endpoint, allowed in sorted(at.cj.allowed_by_points().items()):
+            cj_calls.told(session, endpoint, allowed, cj_calls.POINTS)
         for quota in account.quotas:
             if quota.used is not None:
                 cj_calls.told(session, quota.endpoint, max(quota.limit - quota.used, 0), quota.kind)
@@ -50,15 +54,20 @@ def refresh(at: Desk) -> str:
 
 def judge(at: Desk, session: Session) -> str:
     """ok, warning, critical or unknown over all endpoints; incidents follow it."""
+    low, worst = _known(at, session)
+    incidents.settle(session, "quota:", [_low(low, worst)] if low else [])
+    return worst
+
+
+def _known(at: Desk, session: Session) -> tuple[list[tuple[int, str, str]], str]:
+    """The endpoints that allow few calls, by what the record knows, and the gravest verdict."""
     settings = at.settings
     low = [
         (allowance.allowed, allowance.endpoint, verdict)
         for allowance in cj_calls.allowances(session)
         if (verdict := quota_verdict(allowance.allowed, settings.quota_warning, settings.quota_critical)) in LOW
     ]
-    worst = "ok" if not low else STOP if any(verdict == STOP for *_, verdict in low) else "warning"
-    incidents.settle(session, "quota:", [_low(low, worst)] if low else [])
-    return worst
+    return low, "ok" if not low else STOP if any(verdict == STOP for *_, verdict in low) else "warning"
 
 
 def _low(low: list[tuple[int, str, str]], worst: str) -> Trouble:
@@ -77,7 +86,10 @@ def _low(low: list[tuple[int, str, str]], worst: str) -> Trouble:
 
 
 def quota_allows_sourcing() -> tuple[bool, str]:
-    """Whether sourcing may begin, and in words why; an unknown quota warns and lets it begin."""
+    """Whether sourcing may begin, and in words why.
+
+    An unknown quota warns, and lets it begin unless what is known from before forbids it.
+    """
     at = desk()
     try:
         verdict = refresh(at)
@@ -94,6 +106,9 @@ def quota_allows_sourcing() -> tuple[bool, str]:
                     command="pipeline status",
                 ),
             )
+            _, known = _known(at, session)
+        if known == STOP:
+            return False, "CJ's quota could not be read, and was below the critical number of calls: sourcing stops"
         return True, f"CJ's quota could not be read ({error}); going on"
     if verdict == STOP:
         return False, "an endpoint of CJ allows fewer than the critical number of calls: sourcing stops"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now, sleep
@@ -21,8 +21,10 @@ MARGIN_SECONDS = 0.02
 LATE_SECONDS = 0.015
 #: An account that tells no quota gets this many calls an endpoint, for life.
 SILENT_ALLOWANCE = 1_000
-#: How we know an allowance: by the account's points, or not at all, as the endpoint costs none.
-POINTS, FREE = "points", "free"
+#: How we know an allowance: by the account's points, not at all, as the endpoint costs none, or by CJ's refusal.
+POINTS, FREE, REFUSED = "points", "free", "refused"
+#: What CJ said of a used-up allowance holds for so long, unless it says something else: its period may be over then.
+HOLDS_FOR = timedelta(hours=1)
 
 
 def reserve(record: Record, interval_seconds: float) -> datetime:
@@ -56,14 +58,28 @@ def wait_for_slot(record: Record, interval_seconds: float) -> None:
             return
 
 
-def count(session: Session, endpoint: str, *, allowed: int | None = None, free: bool = False) -> None:
+def count(
+    session: Session,
+    endpoint: str,
+    *,
+    allowed: int | None = None,
+    free: bool = False,
+    refused: bool = False,
+    spent: tuple[str, ...] = (),
+) -> None:
     """Count one call to an endpoint, and keep what CJ told with it: the calls that its points still allow, or none.
 
-    A free endpoint's allowance has no number.
+    A free endpoint's allowance has no number. Where CJ told nothing, the allowance it told before is one call less.
+
+    Args:
+        refused: CJ said that the allowance is used up.
+        spent: endpoints for which the account's points are too few now.
     """
     at = now()
-    told: dict[str, Any] = {}
-    if allowed is not None or free:
+    told: dict[str, Any] = {"allowed": case((CjEndpoint.allowed > 0, CjEndpoint.allowed - 1), else_=CjEndpoint.allowed)}
+    if refused:
+        told = {"allowed": 0, "regime": REFUSED, "told_at": at}
+    elif allowed is not None or free:
         told = {"allowed": allowed, "regime": FREE if free else POINTS, "told_at": at}
     counted = (
         update(CjEndpoint)
@@ -75,6 +91,20 @@ def count(session: Session, endpoint: str, *, allowed: int | None = None, free: 
     if session.execute(counted).first() is None:
         insert_once(session, CjEndpoint, endpoint=endpoint, calls=0)
         session.execute(counted)
+    if spent:
+        poor = update(CjEndpoint).where(CjEndpoint.endpoint.in_(spent), CjEndpoint.allowed > 0)
+        session.execute(poor.values(allowed=0, told_at=at).execution_options(synchronize_session=False))
+
+
+def allows(session: Session, endpoint: str) -> bool:
+    """Whether an endpoint may be called: not where CJ told, not long ago, that nothing is left."""
+    row = session.get(CjEndpoint, endpoint)
+    return row is None or row.allowed != 0 or row.told_at is None or now() - row.told_at >= HOLDS_FOR
+
+
+def used_up(session: Session) -> bool:
+    """Whether nothing is left of any endpoint, by what CJ told."""
+    return session.scalars(select(CjEndpoint.endpoint).where(CjEndpoint.allowed == 0).limit(1)).first() is not None
 
 
 def told(session: Session, endpoint: str, allowed: int, regime: str) -> None:
@@ -102,8 +132,13 @@ def allowances(session: Session) -> list[Allowance]:
     rows = [row for row in session.scalars(select(CjEndpoint)) if row.regime != FREE]
     found = [
         Allowance(row.endpoint, row.calls, row.allowed, row.regime or "told", row.told_at)
-        if row.allowed is not None
+        if row.allowed is not None and not _is_over(row)
         else Allowance(row.endpoint, row.calls, max(SILENT_ALLOWANCE - row.calls, 0), "own count", row.last_called_at)
         for row in rows
     ]
     return sorted(found, key=lambda one: (one.allowed, one.endpoint))
+
+
+def _is_over(row: CjEndpoint) -> bool:
+    """Whether a refusal is so old that it tells nothing of now."""
+    return row.regime == REFUSED and row.told_at is not None and now() - row.told_at >= HOLDS_FOR

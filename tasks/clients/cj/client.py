@@ -32,7 +32,7 @@ from tasks.clients.cj.models import (
     Variant,
 )
 from tasks.clients.cj.tokens import TokenFile, Tokens
-from tasks.clients.service import ServiceUnavailable, send
+from tasks.clients.service import QuotaExhausted, ServiceUnavailable, send
 
 BATCH = 100
 #: Points that a call of these endpoints costs; all others are free.
@@ -50,7 +50,8 @@ class Cj:
 
     Args:
         pace: blocks until the next call may be made; asked just before every request, logins included.
-        seen: told of every answer, so that calls are counted.
+        seen: told of every call, answered or not, so that all are counted.
+        allows: whether an endpoint may be called, by what CJ told last; asked just before the pace.
         sandbox_orders: make CJ's own test orders, which move no money.
     """
 
@@ -63,10 +64,11 @@ class Cj:
         tokens: TokenFile,
         pace: Callable[[], None],
         seen: Callable[[Usage], None],
+        allows: Callable[[str], bool] = lambda _: True,
         sandbox_orders: bool = False,
     ) -> None:
         self._http, self._api_key, self._base = http, api_key, base_url.rstrip("/")
-        self._tokens, self._pace, self._seen = tokens, pace, seen
+        self._tokens, self._pace, self._seen, self._allows = tokens, pace, seen, allows
         self._points: int | None = None  # as CJ last told them to this process
         self._sandbox_orders = sandbox_orders
 
@@ -173,6 +175,11 @@ class Cj:
         """Quotas and callbacks of the account."""
         return reading.account(self._get("/setting/get"))
 
+    def allowed_by_points(self) -> dict[str, int]:
+        """Calls that the points last told to this process still allow, by endpoint; empty where none were told."""
+        points = self._points
+        return {} if points is None else {path: points // price for path, price in POINTS.items()}
+
     def track(self, numbers: Sequence[str]) -> tuple[Track, ...]:
         """Where parcels are."""
         data = self._call("GET", "/logistic/trackInfo", params=[("trackNumber", number) for number in numbers])
@@ -220,26 +227,39 @@ class Cj:
         return data
 
     def _send(self, method: str, path: str, token: str, **options: Any) -> Any:
+        operation = path.rsplit("/", 1)[-1]
+        if not self._allows(path):
+            raise QuotaExhausted(SERVICE, operation, "the allowance is used up, as CJ told")
         self._pace()
         headers = {"CJ-Access-Token": token} if token else {}
-        operation = path.rsplit("/", 1)[-1]
-        answer = send(
-            self._http, method, self._base + path, service=SERVICE, operation=operation, headers=headers, **options
-        )
-        self._count(path, points_left(answer))
-        return open_envelope(answer, operation)
+        try:
+            answer = send(
+                self._http, method, self._base + path, service=SERVICE, operation=operation, headers=headers, **options
+            )
+        except ServiceUnavailable:
+            self._count(path, None)  # CJ may have counted it
+            raise
+        refused = False
+        try:
+            return open_envelope(answer, operation)
+        except QuotaExhausted:
+            refused = True
+            raise
+        finally:
+            self._count(path, points_left(answer), refused=refused)
 
-    def _count(self, path: str, points: int | None) -> None:
+    def _count(self, path: str, points: int | None, *, refused: bool = False) -> None:
         """Tell of the call. Not every answer tells the points: then the last known ones, less what this one cost."""
         if points is None and self._points is not None:
             points = max(self._points - POINTS.get(path, 0), 0)
         self._points = points
         if points is None:  # CJ never told any
-            self._seen(Usage(endpoint=path))
-        elif price := POINTS.get(path):
-            self._seen(Usage(endpoint=path, allowed=points // price))
-        else:
-            self._seen(Usage(endpoint=path, free=True))
+            self._seen(Usage(endpoint=path, refused=refused))
+            return
+        spent = tuple(sorted(other for other, price in POINTS.items() if price > points))
+        price = POINTS.get(path)
+        allowed = points // price if price else None
+        self._seen(Usage(endpoint=path, allowed=allowed, free=price is None, refused=refused, spent=spent))
 
 
 __all__ = ["Cj", "OrderNumberTaken"]

@@ -190,9 +190,12 @@ class Track(Model):
 class Usage(Model):
     """What one call cost: `allowed` is how many more CJ allows, when its answer told the points left.
 
-    A call that costs no points is `free`: no number of points limits it.
+    A call that costs no points is `free`: no number of points limits it. `refused`: the allowance was used up, by
+    CJ's own word. `spent` are the endpoints for which the points that are left are too few.
     """
 
     endpoint: str
     allowed: int | None = None
     free: bool = False
+    refused: bool = False
+    spent: tuple[str, ...] = ()
