@@ -65,6 +65,12 @@ def order_goods(desk: Desk, lot_id: int) -> str:
     return outcome.came.value
 
 
+def _is_unordered(session: Session, lot: Lot) -> bool:
+    """Whether nobody ordered it, or gave it up, since it was read: what was decided about it still holds."""
+    state = effects.state_of(session, f"cj-order:{lot.id}")
+    return lot.status is LotStatus.PAID and state in (None, State.PLANNED, State.REFUSED, State.DROPPED)
+
+
 def number_of(desk: Desk, lot_id: int) -> str:
     """A lot's order number at CJ, one for ever: at most 50 characters, and no other record's."""
     return desk.record.known_as(f"HS-{lot_id}")
@@ -315,6 +321,8 @@ def _answer(order: vendor.Order) -> Answer:
 def _tell_of_pay(desk: Desk, lot_id: int, outcome: Outcome) -> None:
     with desk.record.write() as session:
         lot = lock(session, lot_id)
+        if lot.status is not LotStatus.CJ_ORDERED:
+            return  # paid after all, as another worker has seen
         lot.error_message = outcome.error
         if outcome.error and "a person must decide" in outcome.error:
             trouble = Trouble(
@@ -334,6 +342,8 @@ def _ask_for_address(desk: Desk, lot_id: int, buyer: Buyer) -> str:
     """Hold the lot, ask its buyer once, and plan the refund when the deadline has passed."""
     with desk.record.write() as session:
         lot = lock(session, lot_id)
+        if not _is_unordered(session, lot):
+            return "left alone"
         deadline = (lot.paid_at or now()) + timedelta(days=desk.settings.address_deadline_days)
         if now() >= deadline:
             lot.refund_status = lot.refund_status or "PLANNED"
@@ -355,11 +365,10 @@ def _ask_for_address(desk: Desk, lot_id: int, buyer: Buyer) -> str:
 
 def _cannot_be_bought(desk: Desk, lot_id: int, verdict: Verdict) -> str:
     with desk.record.write() as session:
-        lock(session, lot_id)
-        if (
-            effects.state_of(session, f"cj-order:{lot_id}") in (None, State.DROPPED)
+        lot = lock(session, lot_id)
+        if _is_unordered(session, lot) and (
+            effects.state_of(session, f"cj-order:{lot_id}") is not State.PLANNED
             or effects.drop(session, f"cj-order:{lot_id}", verdict.why)
-            or effects.state_of(session, f"cj-order:{lot_id}") is State.REFUSED
         ):
             move(session, lot_id, verdict.status, why=verdict.why)
             return verdict.status.lower()
@@ -370,6 +379,8 @@ def _refused(desk: Desk, lot_id: int, outcome: Outcome) -> str:
     """CJ said no: wait longer each time, and give up after the retry days. A refusal is proof of absence."""
     with desk.record.write() as session:
         lot = lock(session, lot_id)
+        if not _is_unordered(session, lot):
+            return "left alone"
         why = outcome.error or "CJ refused the order"
         tried = session.get_one(Effect, f"cj-order:{lot_id}").attempts
         if now() - (lot.paid_at or lot.status_since) >= timedelta(days=desk.settings.fulfilment_retry_days):

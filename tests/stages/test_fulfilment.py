@@ -10,7 +10,7 @@ from sqlalchemy import select
 from deployments.sandbox.cj import ERROR_WITH_EFFECT, SUCCESS_WITHOUT_EFFECT
 from deployments.sandbox.faults import Fault
 from tasks import tracking
-from tasks.fulfilment import ordering
+from tasks.fulfilment import ordering, steps
 from tasks.lots import pauses
 from tasks.lots.records import LedgerEntry
 from tests.simulation.rehearsal import DAY, HOME, HOUR, Address, Rehearsal
@@ -43,6 +43,25 @@ def only_one(stage: Rehearsal) -> None:
     (order,) = stage.cj.orders
     assert sum(one.kind == "pay" for one in stage.cj.payments) == 1
     assert -booked(stage, "goods", "freight") == paid_at_cj(stage) == order.paid_cents
+
+
+def test_who_saw_no_address_holds_nothing_that_another_ordered_meanwhile(stage: Rehearsal) -> None:
+    """What a worker read is old when another did all the work at one of its calls."""
+    lot = sold(stage, address=None)
+    stage.cycle()
+    assert stage.lot(lot).hold_reason == "no address"
+
+    def meanwhile(label: str) -> None:
+        if label == "stripe GET /v1/customers/{id}":  # the last place where an address may be
+            stage.exchange.after = lambda _: None
+            stage.person("ada", address=HOME)
+            assert steps.order_goods(lot) == "done"
+
+    stage.exchange.after = meanwhile
+    assert steps.order_goods(lot) == "left alone"
+    assert stage.lot(lot).hold_reason is None
+    stage.cycles(2)
+    only_one(stage)
 
 
 class TestThePayCallLies:
