@@ -20,11 +20,15 @@ from tasks.rules.money import dollars
 from tasks.rules.thresholds import quota_verdict
 from tasks.settings import SettingsError
 
+RECORD_FIRST = "see the database's own line"
 UNPAID = (LotStatus.PAID, LotStatus.CJ_ORDERED)
 
 
 def examine(ward: Ward) -> Iterator[Finding]:
     """Two calls, a slot apart; three where CJ must be logged in to."""
+    if not ward.has_record():
+        yield fail("CJ", "not asked: its pace is kept in the database, which cannot be read", RECORD_FIRST)
+        return
     try:
         account = ward.desk.cj.account()
         yield _key(ward, account)
@@ -38,7 +42,7 @@ def examine(ward: Ward) -> Iterator[Finding]:
     except ServiceUnavailable as error:
         yield warn("CJ", f"it did not answer: {error}", "pipeline doctor, again in a minute")
     except SQLAlchemyError:
-        yield fail("CJ", "not asked: its pace is kept in the database, which cannot be written", "pipeline migrate")
+        yield fail("CJ", "not asked: its pace is kept in the database, which cannot be written", RECORD_FIRST)
 
 
 def _key(ward: Ward, account: Account) -> Finding:

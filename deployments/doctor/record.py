@@ -24,6 +24,13 @@ class _Undo(Exception):
 
 def examine(ward: Ward) -> Iterator[Finding]:
     """The database, from the outside in."""
+    try:
+        yield from _examine(ward)
+    finally:
+        ward.tell_record(False)  # unless it was told before
+
+
+def _examine(ward: Ward) -> Iterator[Finding]:
     url = ward.record.engine.url
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         yield fail("database", f"there is no {Path(url.database).name} yet", "pipeline migrate")
@@ -33,6 +40,7 @@ def examine(ward: Ward) -> Iterator[Finding]:
     except SQLAlchemyError as error:
         yield fail("database", f"it cannot be used: {_said(error)}", "see DATABASE_URL, its permissions, that it runs")
         return
+    ward.tell_record(True)
     if ours != theirs:
         yield fail("database", f"it is at revision {theirs or 'none'}, and this code at {ours}", "pipeline migrate")
         return

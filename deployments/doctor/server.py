@@ -90,7 +90,12 @@ def _deployed(http: httpx.Client) -> dict[str, dict[str, Any]]:
 
 def _deployments(settings: Settings, deployed: dict[str, dict[str, Any]]) -> Iterator[Finding]:
     """Every one of prefect.yaml, with its entrypoint and schedules."""
-    wanted = yaml.safe_load((settings.root / "prefect.yaml").read_text())["deployments"]
+    file = settings.root / "prefect.yaml"
+    if not file.is_file():
+        text = f"there is no prefect.yaml in {settings.root}, which says what must be deployed"
+        yield fail("deployments", text, "put it there, or let PIPELINE_HOME name the folder that has it")
+        return
+    wanted = yaml.safe_load(file.read_text())["deployments"]
     missing, old, paused = [], [], []
     for one in wanted:
         # A flow is called as its file is: flows/end_to_end.py holds "end-to-end".

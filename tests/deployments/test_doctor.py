@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -261,6 +262,21 @@ def test_a_vendor_that_hangs_is_a_line_and_keeps_nobody_waiting(clinic: Clinic) 
     assert time.monotonic() - began < 4.0
     assert worst(found) is Level.FAIL
     assert [one.text for one in found if one.name == "Basta"] == ["not all was answered within 2 s"]
+
+
+def test_a_database_that_hangs_is_a_line_and_all_that_can_be_known_without_it_is_told(clinic: Clinic) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes every line, and never says a word
+        clinic.env.setenv("DATABASE_URL", f"postgresql://x:y@127.0.0.1:{silent.getsockname()[1]}/x")
+        command = [sys.executable, "-m", "deployments.cli", "doctor", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    page = json.loads(done.stdout)
+    assert (done.returncode, page["seconds"] < 4.5) == (1, True)
+    came = {one["name"]: one for one in page["checks"]}
+    assert came["database"]["text"] == "not all was answered within 3.6 s"
+    assert came["CJ"]["text"] == "not asked: its pace is kept in the database, which cannot be read"
+    missing = {"database stamp", "CJ key", "CJ quota", "CJ callbacks", "CJ balance"}
+    assert set(came) == (HEALTHY - missing) | {"CJ", "Prefect"}
+    assert (came["Stripe key"]["level"], came["stripe webhooks"]["level"]) == ("ok", "warn")
 
 
 def test_the_command_imports_nothing_heavy_that_it_does_not_ask(clinic: Clinic) -> None:

@@ -67,7 +67,7 @@ def automations(api: httpx.Client) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.timeout(400)
 def test_setup_makes_everything_and_the_doctor_sees_what_is_spoilt_afterwards(
-    world: World, api: httpx.Client, capsys: pytest.CaptureFixture[str]
+    world: World, api: httpx.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert setup() == 0
     told = capsys.readouterr().out
@@ -100,6 +100,9 @@ def test_setup_makes_everything_and_the_doctor_sees_what_is_spoilt_afterwards(
     deployment = api.get("/deployments/name/processing/every-10-minutes").json()
     change(api, "PATCH", f"/deployments/{deployment['id']}", {"paused": True})
     assert levels()["schedules"] == "warn"
+    (tmp_path / "prefect.yaml").rename(tmp_path / "elsewhere.yaml")
+    assert (levels()["deployments"], levels()["automations"]) == ("fail", "warn")  # one line less, and all others
+    (tmp_path / "elsewhere.yaml").rename(tmp_path / "prefect.yaml")
     change(api, "DELETE", f"/deployments/{deployment['id']}")
     assert "processing/every-10-minutes" in seen()["deployments"].text
     assert levels()["automations"] == "fail"  # one of them starts a deployment that is gone
