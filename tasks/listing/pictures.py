@@ -72,9 +72,9 @@ def _put(desk: Desk, lot: Lot, number: int, url: str, order: int, say: Log) -> b
 
     outcome = desk.settle(key, Manner(look=look, act=act))
     if not outcome.ok:
-        say.warning("Lot %s, image %s: not uploaded, %s", lot.id, number, outcome.error)
+        say.warning("Image %s: not uploaded, %s (lot %s)", number, outcome.error, lot.id)
         return False
-    say.info("Lot %s, image %s: uploaded", lot.id, number)
+    say.info("Image %s: uploaded (lot %s)", number, lot.id)
     return True
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI, Request, Response
 from sqlalchemy import event, text
 
 from deployments.cli import main
@@ -146,6 +148,21 @@ def test_a_wrong_setting_is_seen_where_it_is_wrong(
     came = clinic.examine(**changed)
     assert came[line].level == level
     assert came[line].fix
+
+
+def test_a_prefect_server_that_wants_a_password_is_shown_ours(clinic: Clinic) -> None:
+    shown: list[tuple[str, str | None]] = []
+    app = FastAPI()
+
+    @app.get("/api/{path:path}")
+    def let_in(path: str, request: Request) -> Response:
+        shown.append((path, request.headers.get("authorization")))
+        return Response(status_code=401)
+
+    with served(app) as server:
+        came = clinic.examine(PREFECT_API_URL=f"{server}/api", PREFECT_API_AUTH_STRING="admin:a-password")
+    assert shown == [("health", f"Basic {b64encode(b'admin:a-password').decode()}")]
+    assert (came["Prefect"].level, came["Prefect"].fix) == (Level.FAIL, "see PREFECT_API_AUTH_STRING")
 
 
 def test_a_wrong_cj_key_is_refused_at_its_login(clinic: Clinic) -> None:

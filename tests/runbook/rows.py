@@ -101,11 +101,27 @@ SYMPTOMS: list[Row] = [
     ),
 ]
 
-VARIABLES = (
-    "CJ_API_KEY", "ACCOUNT_ID", "API_KEY", "BASTA_WEBHOOK_SECRET", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET",
-    "CRON_SECRET", "RESEND_API_KEY", "RESEND_FROM", "ALERT_WEBHOOK_URL", "TURSO_DATABASE_URL", "TURSO_AUTH_TOKEN",
-    "NEXTAUTH_SECRET", "NEXTAUTH_URL",
-)  # fmt: skip
+SETTINGS, DOCTOR = "tests/test_settings.py", "tests/deployments/test_doctor.py"
+HOOKS = "tests/deployments/test_webhooks.py"
+WRONG = f"{DOCTOR}::test_a_wrong_setting_is_seen_where_it_is_wrong"
+
+#: (the variable, what of its line must stand, its test)
+VARIABLES: list[Row] = [
+    ("CJ_API_KEY", "logs in", f"{DOCTOR}::test_a_wrong_cj_key_is_refused_at_its_login"),
+    ("ACCOUNT_ID", "the account", WRONG),
+    ("API_KEY", "`x-api-key`", WRONG),
+    ("BASTA_WEBHOOK_SECRET", "empty means closed", f"{HOOKS}::test_without_a_secret_nothing_is_the_vendors"),
+    ("STRIPE_SECRET_KEY", "makes this a rehearsal", f"{SETTINGS}::test_a_stripe_test_key_makes_test_mode_and_test_orders"),
+    ("STRIPE_WEBHOOK_SECRET", "empty means closed", f"{HOOKS}::test_without_a_secret_nothing_is_the_vendors"),
+    ("CRON_SECRET", "`PREFECT_API_AUTH_STRING`", f"{DOCTOR}::test_a_prefect_server_that_wants_a_password_is_shown_ours"),
+    ("RESEND_API_KEY", "logged only", "tests/clients/test_resend.py::test_without_a_key_the_template_and_our_id_are_logged_and_never_the_address"),
+    ("RESEND_FROM", "`Placer Auctions <noreply@placerauctions.com>`", WRONG),
+    ("ALERT_WEBHOOK_URL", "console only", f"{STAGES}/test_telling.py::test_without_an_address_an_alert_is_a_log_line_of_its_severity_and_nothing_is_owed"),
+    ("TURSO_DATABASE_URL", "the record", f"{SETTINGS}::test_the_record_may_be_at_turso_in_the_clear_on_loopback_only"),
+    ("TURSO_AUTH_TOKEN", "its token", "tests/lots/test_libsql.py::test_a_token_of_somebody_else_opens_nothing"),
+    ("NEXTAUTH_SECRET", "`PREFECT_SERVER_API_AUTH_STRING`", f"{DOCTOR}::test_a_prefect_server_that_wants_a_password_is_shown_ours"),
+    ("NEXTAUTH_URL", "`PREFECT_API_URL`", WRONG),
+]  # fmt: skip
 
 #: (severity and words of the alert's section, its name in our table, its test)
 ALERTS: list[Row] = [
@@ -120,7 +136,11 @@ ALERTS: list[Row] = [
         "fulfilment-failures",
         f"{STAGES}/test_guarding.py::test_four_lots_that_cannot_be_bought_in_a_day_are_one_alert",
     ),
-    ("Refund rate above 20 %: HIGH", "refund-rate", "tests/rules/test_thresholds.py"),
+    (
+        "Refund rate above 20 %: HIGH",
+        "refund-rate",
+        f"{STAGES}/test_guarding.py::test_more_than_a_fifth_of_the_paid_lots_refunded_is_told_and_is_over_when_it_is_less",
+    ),
     (
         "Negative profit margin: HIGH",
         "margin",
@@ -148,15 +168,52 @@ ALERTS: list[Row] = [
     ),
 ]
 
-ESCALATIONS = (
-    "below 100 on any endpoint", "CJ_ORDERED for more than 8 hours", "negative for more than 24 hours",
-    "more than 3 fulfilment failures in a day", "Stripe's webhooks fail all the time", "did not run for over 30 minutes",
-    "the database reports connection errors", "even after `.cj-token.json` was deleted", "cannot mend within 15 minutes",
-)  # fmt: skip
-NEVER_ESCALATED = ("RESERVE_NOT_MET lots", "a single PAYMENT_FAILED", "a single CJ_OUT_OF_STOCK or CJ_PRICE_CHANGED", "mails that do not arrive")  # fmt: skip
-DASHBOARDS = ("https://dashboard.basta.app/", "https://dashboard.stripe.com/", "in place of Vercel", "https://cjdropshipping.com/", "https://resend.com/")  # fmt: skip
+TOLD, GUARDED = f"{STAGES}/test_telling.py", f"{STAGES}/test_guarding.py"
+LIMITS = "tests/rules/test_thresholds.py"
+BY_THE_SERVER = "tests/flows/test_alerts.py::test_failed_crashed_silent_and_zombie_runs_are_told_by_the_server_alone"
+
+ESCALATIONS: list[Row] = [
+    ("CJ API quota below 100", "below 100 on any endpoint", f"{STAGES}/test_sourcing.py::test_below_100_stops_before_anything_is_searched"),
+    ("CJ_ORDERED for more than 8 hours", "CJ_ORDERED for more than 8 hours", f"{LIMITS}::test_a_lot_is_stuck_after_four_hours_and_an_unpaid_order_louder_after_eight"),
+    ("Negative margin for 24 hours", "negative for more than 24 hours", f"{TOLD}::test_a_margin_that_stays_negative_for_a_day_is_told_louder"),
+    ("More than 3 failures in a day", "more than 3 fulfilment failures in a day", f"{GUARDED}::test_four_lots_that_cannot_be_bought_in_a_day_are_one_alert"),
+    ("Stripe webhooks failing", "Stripe's webhooks fail all the time", "tests/lots/test_refusals.py::test_signatures_fail_until_a_genuine_one_comes_and_an_unsigned_knock_is_nothing"),
+    ("Cron jobs not run for 30 minutes", "did not run for over 30 minutes", BY_THE_SERVER),
+    ("Database connection errors", "the database reports connection errors", BY_THE_SERVER),
+    ("CJ authentication fails", "even after `.cj-token.json` was deleted", f"{TOLD}::test_a_login_that_cj_refuses_is_told_at_once_and_so_is_its_end"),
+    ("Any error not resolved in 15 minutes", "cannot mend within 15 minutes", BY_THE_SERVER),
+]  # fmt: skip
+NEVER_ESCALATED: list[Row] = [
+    ("RESERVE_NOT_MET", "RESERVE_NOT_MET lots", f"{TOLD}::test_a_reserve_that_was_not_met"),
+    ("Single PAYMENT_FAILED", "a single PAYMENT_FAILED", f"{TOLD}::test_a_payment_that_failed"),
+    ("Single CJ_OUT_OF_STOCK or CJ_PRICE_CHANGED", "a single CJ_OUT_OF_STOCK or CJ_PRICE_CHANGED", f"{TOLD}::test_one_lot_that_cannot_be_bought"),
+    ("Emails not sending", "mails that do not arrive", f"{TOLD}::test_a_mail_that_did_not_go"),
+]  # fmt: skip
+LINKED = "tests/reporting/test_pages.py::test_a_lot_is_linked_to_its_pages_at_the_vendors"
+DASHBOARDS: list[Row] = [
+    ("Basta", "https://dashboard.basta.app/", LINKED),
+    ("Stripe", "https://dashboard.stripe.com/", LINKED),
+    ("Vercel", "in place of Vercel", "tests/browser/test_ui.py::test_the_deployments_are_listed_with_their_schedules"),
+    ("CJ Dropshipping", "https://cjdropshipping.com/", LINKED),
+    ("Resend", "https://resend.com/", WRONG),
+]
 BASTA_ACCOUNT = "68ef01b4-b445-4d04-8f52-62a1e30763a3"
-SCHEDULES = {"/api/cron/process": ("every 10 minutes", "*/10 * * * *"), "/api/cron/source": ("08:00 UTC", "0 8 * * *")}
+STORY = "tests/flows/test_story.py::test_a_keyword_becomes_delivered_parcels_and_a_refund_in_part_of_an_invoice"
+#: Status -> the test that brings a lot there as the operator's picture of its life has it.
+STATUSES = {
+    **dict.fromkeys(("SOURCED", "LISTED", "PUBLISHED", "AUCTION_CLOSED", "PAID"), STORY),
+    **dict.fromkeys(("CJ_ORDERED", "CJ_PAID", "SHIPPED", "DELIVERED"), STORY),
+    "RESERVE_NOT_MET": f"{STAGES}/test_closing.py::test_what_misses_its_reserve_ends_there_and_costs_nobody_anything",
+    "PAYMENT_FAILED": f"{STAGES}/test_collecting.py::test_declines_are_tried_after_one_and_three_days_and_no_more",
+    "CJ_OUT_OF_STOCK": f"{STAGES}/test_refunding.py::test_one_of_three_lots_is_out_of_stock_and_its_share_goes_back_to_the_cent",
+    "CJ_PRICE_CHANGED": f"{STAGES}/test_fulfilment.py::test_goods_up_by_a_quarter",
+    "CANCELLED": f"{STAGES}/test_handling.py::test_a_cancellation_makes_the_calls_it_announced_and_no_other_and_twice_changes_nothing",
+}
+PLANNED = "tests/deployments/test_prefect_yaml.py::test_the_schedules_are_0800_utc_0330_utc_and_every_ten_minutes_and_never_two_at_once"
+SCHEDULES: list[Row] = [
+    ("/api/cron/process", "every 10 minutes", PLANNED),
+    ("/api/cron/source", "08:00 UTC", PLANNED),
+]
 
 GUARDRAILS: list[Row] = [
     (

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tasks.lots import pauses
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
+from tests.stages.conftest import Stage
 
 
 def test_a_lot_stuck_for_four_hours_is_told_once_and_so_is_its_end(stage: Rehearsal) -> None:
@@ -50,7 +53,7 @@ def test_a_parcel_that_never_ships_and_one_that_never_arrives_are_told(stage: Re
     assert "SHIPPED for more than 30 days" in incident.title
 
 
-def test_more_than_three_lots_that_cannot_be_bought_in_a_day_are_one_alert(stage: Rehearsal) -> None:
+def test_three_lots_that_cannot_be_bought_in_a_day_are_nobodys_alert(stage: Rehearsal) -> None:
     stage.person("ada")
     lots = stage.sell(*["ada"] * 5)
     for lot in lots[:3]:
@@ -84,3 +87,37 @@ def test_a_sale_that_should_have_closed_is_told_after_an_hour(stage: Rehearsal) 
     stage.cycle()
     (incident,) = stage.incidents("stuck:sale")
     assert "should have closed" in incident.title
+
+
+def refund_rate(stage: Rehearsal, lots: int, refunded: int) -> list[str]:
+    """So many lots are paid, and so many of them cannot be bought: what is told of the rate, and what it costs."""
+    stage.person("ada")
+    sold = stage.sell(*["ada"] * lots)
+    for lot in sold[:refunded]:
+        stage.cj.delist(stage.lot(lot).cj_vid)
+    stage.cycles(2)
+    stage.advance(HOUR)
+    stage.cycle()
+    return [f"{one.severity}: {one.title}" for one in stage.incidents("rates:refund")]
+
+
+def test_more_than_a_fifth_of_the_paid_lots_refunded_is_told_and_is_over_when_it_is_less(rehearse: Stage) -> None:
+    stage = rehearse(RATE_MINIMUM_LOTS=5, RATE_WINDOW_DAYS=2)
+    assert refund_rate(stage, 5, 2) == ["HIGH: 40% of the paid lots were refunded"]
+    (post,) = [post for post in stage.sink.posts if "#alert-refund-rate" in post.text]
+    assert "Worst keyword: phone stand." in post.text
+    stage.advance(3 * DAY)
+    stage.cycle()
+    assert stage.incidents("rates:refund") == []
+    assert sum("OVER" in post.text for post in stage.sink.posts if "#alert-refund-rate" in post.text) == 1
+
+
+@pytest.mark.parametrize(
+    ("lots", "refunded", "minimum"), [(5, 1, 5), (4, 3, 5)], ids=["a fifth", "too few to judge by"]
+)
+def test_a_fifth_refunded_or_a_rate_of_few_lots_is_nobodys_alert(
+    rehearse: Stage, lots: int, refunded: int, minimum: int
+) -> None:
+    stage = rehearse(RATE_MINIMUM_LOTS=minimum)
+    assert refund_rate(stage, lots, refunded) == []
+    assert [lot.refund_status for lot in stage.lots()].count("SUCCEEDED") == refunded

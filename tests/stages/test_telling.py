@@ -62,6 +62,18 @@ def test_a_message_says_how_grave_what_since_when_what_is_at_stake_where_to_look
     ]
 
 
+def test_without_an_address_an_alert_is_a_log_line_of_its_severity_and_nothing_is_owed(
+    rehearse: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = rehearse(ALERT_WEBHOOK_URL="")
+    report(stage, severity="CRITICAL")
+    stage.cycle()
+    told = [(one.levelname, one.getMessage()) for one in caplog.records if one.name == "dropship.alerts"]
+    assert told == [("CRITICAL", "[CRITICAL] Trouble 0: Look at it.")]
+    assert page(stage)["untold"] is None
+    assert stage.sink.posts == []
+
+
 @pytest.mark.parametrize("kind", ["429", "500_before", "reset_before", "timeout_before"])
 def test_a_channel_that_fails_for_an_hour_gets_every_message_once_it_is_back(
     stage: Rehearsal, kind: str, caplog: pytest.LogCaptureFixture
