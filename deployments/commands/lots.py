@@ -115,7 +115,7 @@ def address(
 
 def _carry_out(plan: Plan, dry_run: bool, do: Callable[[], str]) -> int:
     """Show the plan, or do it: 0 done, 1 a vendor did not say or said no, 2 refused before anything was done."""
-    from tasks.clients.service import ServiceUnavailable
+    from tasks.clients.service import ServiceError
     from tasks.handling import Refused
 
     if plan.refused:
@@ -125,7 +125,7 @@ def _carry_out(plan: Plan, dry_run: bool, do: Callable[[], str]) -> int:
         return 0
     try:
         typer.echo(f"Lot {plan.lot_id}: {do()}.")
-    except (Refused, Unsettled, ServiceUnavailable) as error:
+    except (Refused, Unsettled, ServiceError) as error:
         sys.stderr.write(f"Not done: {' '.join(str(error).split())}\n")
         return 1
     return 0

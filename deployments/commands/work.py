@@ -74,7 +74,8 @@ def publish(sale_id: SaleId, dry_run: DryRun = False) -> int:
     """Publish a sale that was sourced without --publish."""
     settings = _ready()
     from tasks import listing
-    from tasks.desk import prepare, working_at
+    from tasks.clients.service import ServiceError
+    from tasks.desk import Unsettled, prepare, working_at
     from tasks.listing.publishing import NotPublished, preview
     from tasks.listing.publishing import publish as publish_now
 
@@ -89,8 +90,8 @@ def publish(sale_id: SaleId, dry_run: DryRun = False) -> int:
             return 0
         try:
             done = publish_now(desk, row, logging.getLogger("dropship.publish"))
-        except NotPublished as error:
-            sys.stderr.write(f"{error}\n")
+        except (NotPublished, Unsettled, ServiceError) as error:
+            sys.stderr.write(f"Not published: {' '.join(str(error).split())}\n")
             return 1
     typer.echo(f"Sale {done.sale_id} is published with {done.lots} lots, {done.note}.")
     return 0
@@ -184,6 +185,9 @@ def reconcile(as_json: Json = False) -> int:
 
     state = _flow(reconciling)
     facts = state.result() if state.is_completed() else None
+    if facts is None and as_json:
+        typer.echo(json.dumps({"clean": None, "error": f"{state.name}: {state.message or ''}"}))
+        return 1
     if facts is None:
         return _end(state)
     if as_json:

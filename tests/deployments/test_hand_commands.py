@@ -13,8 +13,9 @@ from sqlalchemy import update
 
 from tasks.desk import prepare
 from tasks.lots import approvals, keywords
+from tasks.lots.clock import now
 from tasks.lots.engine import Record
-from tasks.lots.models import Lot
+from tasks.lots.models import Lot, Sale
 from tasks.lots.records import Stamp
 from tasks.lots.states import LotStatus
 from tasks.settings import Settings
@@ -56,6 +57,25 @@ def test_a_dry_cycle_tells_what_comes_next_for_each_open_lot(
     assert told.startswith("Dry run, no call was made. 1 lots are open.\n")
     assert f"Lot {paid} is PAID: it is ordered at CJ" in told
     assert status_of(record, paid) is LotStatus.PAID
+
+
+def test_a_vendor_that_is_away_is_one_sentence_and_the_sale_stays(
+    record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("CJ", "BASTA", "STRIPE", "RESEND")
+    away = "".join(f"{name}_API_URL=http://127.0.0.1:1\n" for name in names)
+    with (tmp_path / ".env.local").open("a") as local:
+        local.write(f"{away}DATABASE_URL=sqlite:///other.sqlite\n")
+    other = prepare(Settings.load())
+    with other.write() as session:
+        sale = Sale(title="a sale", basta_sale_id="sale-1", created_at=now())
+        session.add(sale)
+        session.flush()
+        make_lot(session, LotStatus.LISTED, sale_id=sale.id, basta_sale_id="sale-1", basta_item_id="item-1")
+    assert run("publish", "--sale-id", "sale-1") == 1
+    told = capsys.readouterr()
+    assert told.err.startswith("Not published: Basta")
+    assert (told.err.count("\n"), told.out) == (1, "")
 
 
 def ask(record: Record) -> int:
