@@ -49,5 +49,5 @@ class Reply:
     @classmethod
     def of(cls, data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
         """A JSON reply."""
-        body = json.dumps(data, ensure_ascii=False).encode()
+        body = json.dumps(data, ensure_ascii=False).encode(errors="backslashreplace")  # half an emoji, as JSON has it
         return cls(status, body, {"content-type": "application/json", **(headers or {})})

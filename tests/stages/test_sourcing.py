@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from deployments.sandbox.faults import Fault
-from tasks.lots import cj_calls
+from tasks.lots import cj_calls, incidents
+from tasks.lots.incidents import Trouble
 from tests.simulation.rehearsal import DAY, Rehearsal
 
 
@@ -104,3 +105,23 @@ def test_at_most_two_calls_a_listed_product_and_two_a_run(stage: Rehearsal) -> N
     made = [call for call in stage.world.calls if call.vendor == "cj" and "authentication" not in call.operation]
     lots = len(state.result().lots)
     assert len(made) <= 2 * lots + 2, [call.operation for call in made]
+
+
+@pytest.mark.parametrize(
+    "cut", ["\ud83d", "\udc4d \x00", "👍\ud83d"], ids=["its first half", "its second, and NUL", "one is whole"]
+)
+def test_a_text_that_was_cut_within_an_emoji_stops_nothing(stage: Rehearsal, cut: str) -> None:
+    """CJ's suppliers and Basta's bidders write as they like, and somebody cuts it by its length."""
+    for product in stage.cj.catalogue.products:
+        object.__setattr__(product, "name", product.name + cut)
+    object.__setattr__(stage.person("ada"), "name", f"Ada {cut}")
+    (lot,) = stage.sell("ada")
+    stage.cycle()
+    assert stage.status(lot) == "CJ_PAID"
+    with stage.record.write() as session:
+        text = stage.lot(lot).title
+        incidents.report(session, Trouble("books:x", "books", "HIGH", f"Lot {lot}: {text}", text, "pipeline status"))
+    stage.cycle()
+    (post,) = stage.sink.posts
+    assert "?" in post.text
+    assert ("👍" in post.text) is ("👍" in cut)

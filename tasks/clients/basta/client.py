@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from tasks.clients import answers
 from tasks.clients.basta import documents, models
 from tasks.clients.basta.models import Fee, Item, NewItem, NewLine, NewSale, Order, Policy, Sale, Upload, User, rfc3339
 from tasks.clients.service import NotLetIn, ServiceRefused, ServiceUnavailable, send
@@ -272,7 +273,7 @@ class Basta:
         if answer.status_code in (401, 403):
             raise KeyRefused(SERVICE, operation, "the key or the account is wrong", status=answer.status_code)
         try:
-            body = answer.json()
+            body = answers.loads(answer.content)
         except ValueError as error:
             raise ServiceUnavailable(SERVICE, operation, "no JSON came", status=answer.status_code) from error
         if not isinstance(body, dict):

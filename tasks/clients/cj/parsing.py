@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from html.parser import HTMLParser
 from typing import Any
 
+from tasks.clients import answers
 from tasks.rules.money import MoneyError, decimal_cents, parse_price_range
 
 
 def loads(body: bytes) -> Any:
     """JSON with exact decimals: a price must never pass through a float."""
-    return json.loads(body, parse_float=Decimal)
+    return answers.loads(body, parse_float=Decimal)
 
 
 def price(value: Any) -> int | None:
@@ -69,7 +69,7 @@ def texts(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         if value.lstrip().startswith("["):
             try:
-                value = json.loads(value)
+                value = answers.loads(value)
             except ValueError:
                 return (value,)
         else:

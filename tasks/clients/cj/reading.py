@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from tasks.clients import answers
 from tasks.clients.cj.envelope import SERVICE
 from tasks.clients.cj.models import (
     Account,
@@ -100,7 +100,7 @@ def stocks(rows: Any) -> tuple[Stock, ...] | None:
     """A variant's stock; None where CJ told none, which is not "none left"."""
     if isinstance(rows, str):
         try:
-            rows = json.loads(rows)
+            rows = answers.loads(rows)
         except ValueError:
             return None
     return tuple(stock(row) for row in rows) if isinstance(rows, list) else None
