@@ -7,13 +7,16 @@ import json
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tasks.desk import prepare
+from tasks.handling import CANCELLING, Way
 from tasks.lots import approvals, keywords
 from tasks.lots.clock import now
+from tasks.lots.columns import Base
 from tasks.lots.engine import Record
 from tasks.lots.models import Lot, Sale
 from tasks.lots.records import Stamp
@@ -224,3 +227,29 @@ def test_without_a_terminal_nobody_is_waited_for_and_nothing_is_done(
     assert "Nobody answered, so nothing was done." in capsys.readouterr().err
     with record.read() as session:
         assert session.get_one(Lot, lot).ship_to is None
+
+
+def everything(record: Record) -> list[Any]:
+    """All rows of all tables."""
+    with record.read() as session:
+        return [session.execute(select(table)).all() for table in Base.metadata.sorted_tables]
+
+
+@pytest.mark.parametrize("status", list(LotStatus))
+def test_a_dry_run_by_hand_in_any_status_says_what_the_runbook_says_and_touches_nothing(
+    record: Record, capsys: pytest.CaptureFixture[str], status: LotStatus
+) -> None:
+    """Sockets are open to this machine alone, and these vendors are not on it: a call would be an error."""
+    lot = str(lot_in(record, status, basta_item_id="item-1", basta_sale_id="sale-1", hold_reason="no address"))
+    before = everything(record)
+    way, told = CANCELLING[status]
+    refused = way is Way.REFUSED
+    assert run("lot", "cancel", lot, "--dry-run") == (2 if refused else 0)
+    said = capsys.readouterr()
+    assert told.removeprefix("refused: ") in " ".join((said.err if refused else said.out).split())
+    for words in (("retry", lot), ("refund", lot), ("address", lot, *ADDRESS)):
+        assert run("lot", *words, "--dry-run") in (0, 2)
+        said = capsys.readouterr()
+        assert "Dry run, nothing was sent" in said.out or said.err.count("\n") == 1
+        assert "Secret" not in said.out + said.err
+    assert everything(record) == before
