@@ -83,6 +83,21 @@ def out_of_stock(stage: Rehearsal) -> int:
     return lot
 
 
+def dearer(stage: Rehearsal) -> int:
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    stage.cj.set_price(stage.lot(lot).cj_vid, stage.lot(lot).goods_cents * 3)
+    stage.cycle()
+    return lot
+
+
+def declined(stage: Rehearsal) -> int:
+    stage.person("ada", "declined")
+    (lot,) = stage.sell("ada")
+    stage.cycle()
+    return lot
+
+
 def bought(stage: Rehearsal) -> int:
     stage.person("ada")
     (lot,) = stage.sell("ada")
@@ -103,7 +118,9 @@ CANCELLABLE = [
     pytest.param(invoiced, LotStatus.AUCTION_CLOSED, id="AUCTION_CLOSED"),
     pytest.param(paid, LotStatus.PAID, id="PAID"),
     pytest.param(unconfirmed, LotStatus.PAID, id="PAID, with an unconfirmed order"),
+    pytest.param(declined, LotStatus.PAYMENT_FAILED, id="PAYMENT_FAILED"),
     pytest.param(out_of_stock, LotStatus.CJ_OUT_OF_STOCK, id="CJ_OUT_OF_STOCK"),
+    pytest.param(dearer, LotStatus.CJ_PRICE_CHANGED, id="CJ_PRICE_CHANGED"),
 ]
 
 
@@ -128,7 +145,7 @@ def test_a_cancellation_makes_the_calls_it_announced_and_no_other_and_twice_chan
         cancel(stage, lot)
     assert stage.world.calls[after:] == []
     stage.cycles(3)
-    assert refunds(stage) == ([share(stage, lot)] if way in (paid, unconfirmed, out_of_stock) else [])
+    assert refunds(stage) == ([share(stage, lot)] if way in (paid, unconfirmed, out_of_stock, dearer) else [])
     assert stage.unsettled() == []
 
 
