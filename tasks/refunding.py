@@ -270,7 +270,7 @@ def _frozen(lot: Lot) -> Trouble:
         severity="CRITICAL",
         title=f"The refund of lot {lot.id} is frozen by a dispute",
         text="The buyer's bank has the money: nothing is given back beside it until the dispute is decided.",
-        command=f"pipeline status --sale-id {lot.basta_sale_id}",
+        command=f"pipeline lot show {lot.id}",
         lot_id=lot.id,
         cents=lot.winning_bid_cents,
     )
@@ -283,7 +283,7 @@ def _unproven(lot: Lot, key: str) -> Trouble:
         severity="HIGH",
         title=f"Lot {lot.id} is to be refunded, but its CJ order may live",
         text=f"{key} is not proven to be without effect. Cancel the order at CJ; that is adopted, and then refunded.",
-        command=f"pipeline status --sale-id {lot.basta_sale_id}",
+        command=f"pipeline lot show {lot.id}",
         lot_id=lot.id,
         cents=lot.winning_bid_cents,
     )

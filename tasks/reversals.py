@@ -214,7 +214,7 @@ def refund_failed(lot: Lot, why: str) -> Trouble:
         severity="CRITICAL",
         title=f"The refund of lot {lot.id} failed",
         text=f"{why}. No second one is made by itself: pay the buyer {dollars(lot.refund_cents or 0)} another way.",
-        command=f"pipeline status --sale-id {lot.basta_sale_id}",
+        command=f"pipeline lot show {lot.id}",
         lot_id=lot.id,
         cents=lot.refund_cents,
     )
@@ -350,7 +350,7 @@ def _order_lives(lot: Lot, what: str) -> Trouble:
         severity="CRITICAL",
         title=f"Lot {lot.id} {what}, and CJ has its order",
         text="It is not paid by this pipeline any more. Cancel it at CJ while that is possible: that is adopted.",
-        command=f"pipeline status --sale-id {lot.basta_sale_id}",
+        command=f"pipeline lot show {lot.id}",
         lot_id=lot.id,
         cents=lot.cj_amount_cents,
     )

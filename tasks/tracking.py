@@ -203,7 +203,7 @@ def _cancelled(session: Session, lot: Lot, order: Order) -> bool:
                 severity="HIGH",
                 title=f"CJ order {order.order_id} of lot {lot.id} is cancelled",
                 text="The buyer is refunded." + (" See that CJ gives its price back to our balance." if paid else ""),
-                command=f"pipeline status --sale-id {lot.basta_sale_id}",
+                command=f"pipeline lot show {lot.id}",
                 lot_id=lot.id,
                 cents=lot.cj_amount_cents,
             ),

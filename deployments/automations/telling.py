@@ -134,7 +134,7 @@ def _of_the_server(kind: str, alert: Alert) -> tuple[str, str]:
         f"Seen {TRIGGERED}.",
         f"Run: {posting.FORMS[kind].link.format(page)}",
         f"Runbook: {alert.section}",
-        "Type: pipeline status",
+        f"Type: {alert.command}",
     ]
     subject, body = f"[{alert.severity}] {title}", "\n".join(lines)
     if kind != "json":

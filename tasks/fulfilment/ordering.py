@@ -331,7 +331,7 @@ def _tell_of_pay(desk: Desk, lot_id: int, outcome: Outcome) -> None:
                 severity="CRITICAL",
                 title=f"CJ order {lot.cj_order_id} does not get paid",
                 text="Two payments had no effect. Pay it, or delete it, at CJ by hand: either is adopted.",
-                command=f"pipeline status --sale-id {lot.basta_sale_id}",
+                command=f"pipeline lot show {lot.id}",
                 lot_id=lot_id,
                 cents=lot.cj_amount_cents,
             )

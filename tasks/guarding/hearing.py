@@ -40,7 +40,7 @@ def _trouble(what: str, title: str, text: str, cents: int | None = None) -> Trou
         severity="HIGH",
         title=title,
         text=text,
-        command="pipeline status",
+        command="pipeline doctor",
         cents=cents,
     )
 

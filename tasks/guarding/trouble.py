@@ -57,7 +57,7 @@ def _stuck(session: Session) -> list[Trouble]:
                     severity=severity,
                     title=f"Lot {lot.id} has been {lot.status} for {hours:.0f} hours",
                     text=lot.error_message or "No error is on record.",
-                    command=f"pipeline status --sale-id {lot.basta_sale_id}",
+                    command=f"pipeline lot show {lot.id}",
                     lot_id=lot.id,
                     cents=lot.winning_bid_cents,
                 )
@@ -93,7 +93,7 @@ def _lost_parcels(session: Session) -> list[Trouble]:
                 severity="HIGH",
                 title=f"Lot {lot.id} has been {lot.status} for more than {limit.days} days",
                 text=f"CJ order {lot.cj_order_id}: ask CJ, or open a dispute there.",
-                command=f"pipeline status --sale-id {lot.basta_sale_id}",
+                command=f"pipeline lot show {lot.id}",
                 lot_id=lot.id,
                 cents=lot.cj_amount_cents,
             )
@@ -149,7 +149,7 @@ def _rates(session: Session) -> list[Trouble]:
                 severity="CRITICAL" if lasts >= LOUDER_AFTER else "HIGH",
                 title="The margin is negative" if lasts < LOUDER_AFTER else "The margin has been negative for a day",
                 text=f"Worst keyword: {now_rates.worst_keyword}. Consider RESERVE_RATIO=1.50.",
-                command="pipeline status",
+                command="pipeline report",
                 cents=now_rates.margin_cents,
             )
         )

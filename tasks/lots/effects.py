@@ -348,7 +348,7 @@ def _duplicate(effect: Effect, ids: str) -> Trouble:
         severity="CRITICAL",
         title=f"{effect.key} may have happened twice",
         text=f"The vendor gave {ids}. Look at both there, and undo the one that our record does not name.",
-        command="pipeline status",
+        command="pipeline pause all",
         lot_id=effect.lot_id,
     )
 

@@ -34,7 +34,7 @@ def tell_of_failure(flow: Any, flow_run: FlowRun, state: State[Any]) -> None:
         "text": why,
         "since": now().isoformat(timespec="seconds"),
         "run": run_page(str(flow_run.id)),
-        "command": "pipeline status",
+        "command": alert.command,
     }
     try:
         settings = Settings.load()

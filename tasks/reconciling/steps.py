@@ -114,6 +114,6 @@ def _trouble(vendor: str, what: What, group: list[Finding]) -> Trouble:
         severity="HIGH" if what in (What.UNKNOWN, What.MISSING) else "CRITICAL",
         title=titles[what],
         text=" ".join(lines),
-        command="pipeline reconcile",
+        command="pipeline pause all" if what is What.DUPLICATE else "pipeline reconcile",
         cents=cents or None,
     )

@@ -34,6 +34,8 @@ class Alert:
     page: str | None = None
     original: str | None = None
     seen: Seen = Seen.BY_A_STAGE
+    #: What to type, where the server tells it; a stage knows better what its finding needs.
+    command: str = "pipeline status"
 
     @property
     def events(self) -> list[str]:
@@ -112,9 +114,21 @@ ALERTS: tuple[Alert, ...] = (
     Alert("invoice-refused", "HIGH", "an invoice cannot be billed: Stripe refuses it, or cannot tax it", STRIPE),
     Alert("order-cancelled", "HIGH", "CJ cancelled an order", CJ),
     Alert("approval", "MEDIUM", "a question waits for a person's yes or no"),
-    Alert("silence", "HIGH", "no processing run finished for 30 minutes", seen=Seen.BY_THE_SERVER),
+    Alert(
+        "silence",
+        "HIGH",
+        "no processing run finished for 30 minutes",
+        seen=Seen.BY_THE_SERVER,
+        command="pipeline doctor",
+    ),
     Alert("failed-run", "HIGH", "a flow run failed, crashed or took too long", seen=Seen.BY_THE_SERVER),
-    Alert("database", "CRITICAL", "a flow run failed as the database does not work", seen=Seen.BY_THE_SERVER),
+    Alert(
+        "database",
+        "CRITICAL",
+        "a flow run failed as the database does not work",
+        seen=Seen.BY_THE_SERVER,
+        command="pipeline doctor",
+    ),
 )
 
 NAMED = {alert.name: alert for alert in ALERTS}

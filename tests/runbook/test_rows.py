@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,29 @@ def test_each_flag_keeps_its_name_and_default(command: str, flag: str, default: 
     (option,) = [one for one in found.params if flag in one.opts]
     if default is not None:
         assert option.default == default
+
+
+def told() -> Iterator[str]:
+    """Every command that an alert tells to type, with a 1 for each of its values."""
+    yield from {alert.command for alert in ALERTS}
+    for path in sorted((ROOT / "tasks").rglob("*.py")):
+        for part in ast.walk(ast.parse(path.read_text())):
+            if isinstance(part, ast.JoinedStr):
+                line = "".join(str(one.value) if isinstance(one, ast.Constant) else "1" for one in part.values)
+            elif isinstance(part, ast.Constant):
+                line = str(part.value)
+            else:
+                continue
+            if re.match(r"pipeline [a-z]+", line) and "\n" not in line:
+                yield line
+
+
+@pytest.mark.parametrize("line", sorted(set(told())))
+def test_every_command_that_an_alert_tells_to_type_is_one(line: str) -> None:
+    command, words = command_at(shlex.split(line)[1:])
+    assert not hasattr(command, "commands"), f"{line} names a group"
+    flags = {flag for one in command.params for flag in one.opts}
+    assert {word for word in words if word.startswith("--")} <= flags
 
 
 def typed() -> list[str]:
