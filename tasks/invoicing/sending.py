@@ -26,6 +26,10 @@ class LinesDiffer(Exception):
     """An invoice from before a restore bills some of these lots and not others: nothing is made, a person must look."""
 
 
+class LeaseLost(Exception):
+    """This worker slept while it made the draft, and another made one meanwhile: what asks for money is the other."""
+
+
 class TotalMismatch(Exception):
     """Stripe's sum is not ours: nothing is finalized, a person must look."""
 
@@ -205,6 +209,8 @@ def _building(
                 automatic_tax=desk.settings.automatic_tax,
                 key=f"{attempt.vendor_key}:create",
             )
+            if not attempt.held():
+                raise LeaseLost(f"draft {draft.id} was made after the lease was over: it stays a draft")
         if draft.status == "draft":
             draft = _finish(desk, draft, attempt, lines, items)
         return _answer(desk, draft)

@@ -21,6 +21,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select, update
@@ -209,8 +210,18 @@ def _claim(record: Record, key: str, manner: Manner) -> Outcome | tuple[str, Att
         else:
             effect.state = State.UNKNOWN  # whoever left it
         effect.owner, effect.lease_until = owner, at + timedelta(seconds=manner.deadline) + LEASE_MARGIN
-        vendor_key = _vendor_key(record, effect)
-        return owner, Attempt(key, dict(effect.request), vendor_key, effect.attempts), before is None
+        return owner, _attempt(record, effect, owner), before is None
+
+
+def _attempt(record: Record, effect: Effect, owner: str) -> Attempt:
+    key, held = effect.key, partial(_is_held, record, effect.key, owner)
+    return Attempt(key, dict(effect.request), _vendor_key(record, effect), effect.attempts, held=held)
+
+
+def _is_held(record: Record, key: str, owner: str) -> bool:
+    with record.read() as session:
+        holder, until = session.execute(select(Effect.owner, Effect.lease_until).where(Effect.key == key)).one()
+    return bool(holder == owner and until and until > now())
 
 
 def _locked(session: Session, key: str) -> Effect:
@@ -267,10 +278,12 @@ def _look(
         effect.generation += 0 if half_built else 1
         effect.acted_at, effect.absent_since, effect.state = at, None, State.IN_FLIGHT
         effect.lease_until = at + timedelta(seconds=manner.deadline) + LEASE_MARGIN
-        return Attempt(key, dict(effect.request), _vendor_key(record, effect), effect.attempts)
+        return _attempt(record, effect, owner)
 
 
 def _act(record: Record, owner: str, attempt: Attempt, manner: Manner, refusal: type[Exception]) -> Outcome:
+    if not attempt.held():
+        return Outcome(Came.BUSY)  # this worker slept past its lease: whoever has it now looks before acting
     try:
         answer = manner.act(attempt)
     except refusal as error:

@@ -68,6 +68,7 @@ class Attempt:
     vendor_key: str  # for the vendor's own idempotency
     number: int
     adopted: bool = False
+    held: Callable[[], bool] = lambda: True  # whether the effect is still this worker's: who slept may have lost it
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation crash|faults|pairs|swarm`: strike the pipeline everywhere, and check every promise."""
+"""`python -m tests.simulation crash|faults|overtaken|pairs|swarm`: strike the pipeline anywhere; check all promises."""
 
 from __future__ import annotations
 
@@ -59,6 +59,28 @@ def faults(
         _one(lambda: places.run_fault(int(number), kind))
     except LookupError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def overtaken(
+    start: From = 1,
+    step: Step = 1,
+    kind: Annotated[
+        str,
+        typer.Option("--kind", help="overtaken (by the same step) or asleep (past its leases); else both."),
+    ] = "",
+    replay: Replay = None,
+    out: Out = None,
+) -> None:
+    """Let another worker be quicker at every point; exit 1 where a promise broke."""
+    from tests.simulation import overtaking
+    from tests.simulation.knife import ASLEEP, OVERTAKEN
+
+    if kind not in ("", OVERTAKEN, ASLEEP):
+        raise typer.BadParameter(f"--kind takes {OVERTAKEN} or {ASLEEP}, and not {kind!r}.")
+    if replay is None:
+        _all(overtaking.overtakings((kind,) if kind else (OVERTAKEN, ASLEEP), start, step), out)
+    _one(lambda: overtaking.run_overtaken(replay or 0, kind or OVERTAKEN))
 
 
 @app.command()

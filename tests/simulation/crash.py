@@ -69,7 +69,7 @@ def shortest(schedule: list[str], make: Make = Scripted) -> Result:
 
 def crashes(first: int = 1, step: int = 1, make: Make = Scripted) -> Iterator[Plain]:
     """Killed at every point from `first` on."""
-    return _explore(lambda point: [Job(f"crash {point.number}", CRASH)] if _due(point, first, step) else [], make)
+    return explore(lambda point: [Job(f"crash {point.number}", CRASH)] if _due(point, first, step) else [], make)
 
 
 def faults(first: int = 1, step: int = 1, make: Make = Scripted) -> Iterator[Plain]:
@@ -79,7 +79,7 @@ def faults(first: int = 1, step: int = 1, make: Make = Scripted) -> Iterator[Pla
         if _due(point, first, step):
             yield from (Job(f"fault {point.number} {kind}", kind) for kind in faults_of(point))
 
-    return _explore(jobs, make)
+    return explore(jobs, make)
 
 
 def pairs(number: int, first: int = 1, make: Make = Scripted) -> Iterator[Plain]:
@@ -89,7 +89,7 @@ def pairs(number: int, first: int = 1, make: Make = Scripted) -> Iterator[Plain]
     for seed in range(first, first + number):
         point, job = _pair(seed, known)
         drawn[point.number].append(job)
-    return _explore(lambda point: drawn.get(point.number, []), make)
+    return explore(lambda point: drawn.get(point.number, []), make)
 
 
 def run_pair(seed: int, make: Make = Scripted) -> Result:
@@ -135,7 +135,7 @@ def _due(point: Point, first: int, step: int) -> bool:
     return point.number >= first and (point.number - first) % step == 0
 
 
-def _explore(jobs: Callable[[Point], Iterable[Job]], make: Make) -> Iterator[Plain]:
+def explore(jobs: Callable[[Point], Iterable[Job]], make: Make) -> Iterator[Plain]:
     """On all cores: each worker plays the run, and forks at its share of the points."""
 
     def work(place: int, of: int) -> Iterable[Plain]:

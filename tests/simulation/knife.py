@@ -14,6 +14,10 @@ from deployments.sandbox.faults import KINDS
 CRASH = "crash"
 #: The call took effect, nobody heard of it, and Stripe has forgotten its keys when it is asked again.
 FORGOTTEN = "keys_forgotten"
+#: Another worker does the same step here, from beginning to end, before this one goes on.
+OVERTAKEN = "overtaken"
+#: The process sleeps here for longer than its leases; others do its work, and then it wakes and goes on.
+ASLEEP = "asleep"
 BEFORE, AFTER = "before ", "after "
 COMMIT = "a commit"
 
@@ -36,7 +40,7 @@ class Point:
         return None if call in (self.label, COMMIT) else call
 
 
-#: What shall happen at a point: CRASH, a kind of fault, or nothing.
+#: What shall happen at a point: CRASH, OVERTAKEN, ASLEEP, a kind of fault, or nothing.
 Strike = Callable[[Point], str | None]
 
 
@@ -58,6 +62,8 @@ class Knife:
         self.sharp = True
         #: What plans a fault for the call that is about to be made.
         self.plan: Callable[[str, str], None] = lambda call, kind: None
+        #: What others do while this process stands still.
+        self.meanwhile: Callable[[str], None] = lambda kind: None
 
     def must_live(self) -> None:
         """Raise where the process is gone."""
@@ -78,6 +84,11 @@ class Knife:
         if blow == CRASH:
             self.dead = True
             raise Killed(label)
+        if blow in (OVERTAKEN, ASLEEP):
+            self.sharp = False
+            self.meanwhile(blow)
+            self.sharp = True
+            return
         assert point.call, f"{blow} at {label}"
         self.plan(point.call, blow)
 

@@ -33,16 +33,34 @@ class MortalRecord(Record):
         if not event.contains(self.engine, "connect", _in_a_hurry):
             event.listen(self.engine, "connect", _in_a_hurry)
         self.knife = knife
+        self.reads_are_points = False
+        self._open = 0
         assert self.name  # read once, here: nothing is read beside a writer in memory
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction; killed before its commit it leaves nothing, after it everything."""
         self.knife.must_live()
-        with super().write() as session:
-            yield session
-            self.knife.point("before a commit")
+        self._open += 1
+        try:
+            with super().write() as session:
+                yield session
+                self.knife.point("before a commit")
+        finally:
+            self._open -= 1
         self.knife.point("after a commit")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Look; what was read may be old before it is acted on, where that is asked for."""
+        self._open += 1
+        try:
+            with super().read() as session:
+                yield session
+        finally:
+            self._open -= 1
+        if self.reads_are_points and not self._open:
+            self.knife.point("after a read")
 
     @contextmanager
     def quietly(self) -> Iterator[Session]:
