@@ -44,11 +44,16 @@ def refresh(at: Desk) -> str:
     account = at.cj.account()
     with at.record.write() as session:
         login.works(session)
-        for endpoint, allowed in sorted(at.cj.allowed_by_points().items()):
-            cj_calls.told(session, endpoint, allowed, cj_calls.POINTS)
-        for quota in account.quotas:
-            if quota.used is not None:
-                cj_calls.told(session, quota.endpoint, max(quota.limit - quota.used, 0), quota.kind)
+        cj_calls.tells_only(session, [quota.endpoint for quota in account.quotas if quota.used is not None])
+        if by_points := at.cj.allowed_by_points():
+            cj_calls.told(session, by_points, cj_calls.POINTS)
+        for kind in sorted({quota.kind for quota in account.quotas}):
+            left = {
+                quota.endpoint: max(quota.limit - quota.used, 0)
+                for quota in account.quotas
+                if quota.kind == kind and quota.used is not None
+            }
+            cj_calls.told(session, left, kind)
         return judge(at, session)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, literal, select, update
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now, sleep
@@ -23,6 +24,8 @@ LATE_SECONDS = 0.015
 SILENT_ALLOWANCE = 1_000
 #: How we know an allowance: by the account's points, not at all, as the endpoint costs none, or by CJ's refusal.
 POINTS, FREE, REFUSED = "points", "free", "refused"
+#: Where CJ counts the calls of an endpoint itself, no points say more.
+COUNTED = CjEndpoint.regime.not_in((POINTS, FREE, REFUSED))
 #: What CJ said of a used-up allowance holds for so long, unless it says something else: its period may be over then.
 HOLDS_FOR = timedelta(hours=1)
 
@@ -69,18 +72,24 @@ def count(
 ) -> None:
     """Count one call to an endpoint, and keep what CJ told with it: the calls that its points still allow, or none.
 
-    A free endpoint's allowance has no number. Where CJ told nothing, the allowance it told before is one call less.
+    A free endpoint's allowance has no number. Where CJ counts calls, or told nothing now, the allowance that it told
+    before is one call less.
 
     Args:
         refused: CJ said that the allowance is used up.
         spent: endpoints for which the account's points are too few now.
     """
     at = now()
-    told: dict[str, Any] = {"allowed": case((CjEndpoint.allowed > 0, CjEndpoint.allowed - 1), else_=CjEndpoint.allowed)}
+    one_less = case((CjEndpoint.allowed > 0, CjEndpoint.allowed - 1), else_=CjEndpoint.allowed)
+    told: dict[str, Any] = {"allowed": one_less}
     if refused:
         told = {"allowed": 0, "regime": REFUSED, "told_at": at}
     elif allowed is not None or free:
-        told = {"allowed": allowed, "regime": FREE if free else POINTS, "told_at": at}
+        told = {
+            "allowed": case((COUNTED, one_less), else_=allowed),
+            "regime": case((COUNTED, CjEndpoint.regime), else_=FREE if free else POINTS),
+            "told_at": case((COUNTED, CjEndpoint.told_at), else_=literal(at, CjEndpoint.told_at.type)),
+        }
     counted = (
         update(CjEndpoint)
         .where(CjEndpoint.endpoint == endpoint)
@@ -98,8 +107,9 @@ def count(
 
 def allows(session: Session, endpoint: str) -> bool:
     """Whether an endpoint may be called: not where CJ told, not long ago, that nothing is left."""
-    row = session.get(CjEndpoint, endpoint)
-    return row is None or row.allowed != 0 or row.told_at is None or now() - row.told_at >= HOLDS_FOR
+    spent = select(CjEndpoint.told_at).where(CjEndpoint.endpoint == endpoint, CjEndpoint.allowed == 0)
+    since = session.execute(spent).scalar_one_or_none()
+    return since is None or now() - since >= HOLDS_FOR
 
 
 def used_up(session: Session) -> bool:
@@ -107,12 +117,22 @@ def used_up(session: Session) -> bool:
     return session.scalars(select(CjEndpoint.endpoint).where(CjEndpoint.allowed == 0).limit(1)).first() is not None
 
 
-def told(session: Session, endpoint: str, allowed: int, regime: str) -> None:
-    """Keep what CJ told of an endpoint's allowance, without a call to it."""
-    if session.get(CjEndpoint, endpoint) is None:
+def tells_only(session: Session, endpoints: list[str]) -> None:
+    """Forget the counts of all other endpoints: CJ does not tell them any more, as the account is another kind."""
+    silent = update(CjEndpoint).where(COUNTED, CjEndpoint.endpoint.not_in(endpoints))
+    silent = silent.values(allowed=None, regime=None, told_at=None)
+    session.execute(silent.execution_options(synchronize_session=False))
+
+
+def told(session: Session, allowed: Mapping[str, int], regime: str) -> None:
+    """Keep what CJ told of endpoints' allowances, without a call to them."""
+    at = now()
+    asked = select(CjEndpoint).where(CjEndpoint.endpoint.in_(sorted(allowed))).order_by(CjEndpoint.endpoint)
+    missing = sorted(set(allowed) - {row.endpoint for row in session.scalars(asked)})
+    for endpoint in missing:
         insert_once(session, CjEndpoint, endpoint=endpoint, calls=0)
-    row = session.get_one(CjEndpoint, endpoint)
-    row.allowed, row.regime, row.told_at = allowed, regime, now()
+    for row in session.scalars(asked):
+        row.allowed, row.regime, row.told_at = allowed[row.endpoint], regime, at
     session.flush()
 
 

@@ -153,7 +153,7 @@ def test_what_cj_tells_of_its_allowance_wins_over_our_own_count(record: Record) 
         for _ in range(3):
             cj_calls.count(session, "/product/query")
         cj_calls.count(session, "/product/listV2", allowed=90)
-        cj_calls.told(session, "/setting/get", 5, "total")
+        cj_calls.told(session, {"/setting/get": 5}, "total")
         found = {one.endpoint: (one.allowed, one.regime) for one in cj_calls.allowances(session)}
     assert found == {
         "/product/query": (997, "own count"),
@@ -167,8 +167,26 @@ def test_an_endpoint_that_costs_no_points_is_never_scarce(record: Record) -> Non
         cj_calls.count(session, "/shopping/order/list", allowed=None, free=True)
         cj_calls.count(session, "/shopping/order/list", allowed=None, free=True)
         assert cj_calls.allowances(session) == []
-        cj_calls.told(session, "/shopping/order/list", 7, "total")  # the older regime counts it
+        cj_calls.told(session, {"/shopping/order/list": 7}, "total")  # the older regime counts it
         assert [one.allowed for one in cj_calls.allowances(session)] == [7]
+        cj_calls.count(session, "/shopping/order/list", free=True)
+        assert [one.allowed for one in cj_calls.allowances(session)] == [6]
+
+
+def test_what_cj_refused_or_points_no_longer_pay_for_is_not_allowed_for_an_hour(
+    record: Record, held_clock: HeldClock
+) -> None:
+    with record.write() as session:
+        cj_calls.count(session, "/product/query", allowed=4)
+        cj_calls.count(session, "/product/listV2", allowed=1, spent=("/product/query",))
+        cj_calls.count(session, "/shopping/order/list", refused=True)
+        asked = ("/product/query", "/product/listV2", "/shopping/order/list", "/setting/get")
+        assert [cj_calls.allows(session, one) for one in asked] == [False, True, False, True]
+        assert cj_calls.used_up(session)
+        held_clock.advance(3_600)
+        assert all(cj_calls.allows(session, one) for one in asked)
+        cj_calls.tells_only(session, [])
+        assert {one.endpoint: one.regime for one in cj_calls.allowances(session)}["/product/query"] == "points"
 
 
 def test_a_hundred_racers_never_pass_the_days_cap(record: Record) -> None:

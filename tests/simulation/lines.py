@@ -7,6 +7,7 @@ One function, `Exchange.ask`, carries every call of every vendor. It is also whe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +18,7 @@ import stripe
 from deployments.sandbox.server import PREFIXES
 from deployments.sandbox.wire import Reply, Request
 from deployments.sandbox.world import World
+from tests.simulation.meter import Meter
 
 #: How long our clients wait for an answer; the clock is moved on by this where a vendor hangs.
 PATIENCE_SECONDS = 20.0
@@ -42,6 +44,8 @@ class Exchange:
         self.before: Callable[[str], None] = _nothing
         self.after: Callable[[str], None] = _nothing
         self.scripted: list[tuple[str, Reply]] = []
+        #: Judges every call to CJ by its allowance; without it, nobody does.
+        self.meter: Meter | None = None
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Carry one request to its vendor.
@@ -56,7 +60,8 @@ class Exchange:
             if line[0] == label:  # said once, in the vendor's place
                 self.scripted.remove(line)
                 return line[1]
-        sent = self.world.dispatch(vendor, request)
+        with self.meter.call(request.path) if self.meter and vendor == "cj" else nullcontext():
+            sent = self.world.dispatch(vendor, request)
         if sent.hang or sent.delay >= PATIENCE_SECONDS:
             self._pass_time(PATIENCE_SECONDS)
             self.after(label)
@@ -66,6 +71,8 @@ class Exchange:
         self.after(label)
         if sent.reply is None:
             raise LineCut(label)
+        if self.meter and vendor == "cj":
+            self.meter.heard(request.path, sent.reply)
         return sent.reply
 
     @staticmethod

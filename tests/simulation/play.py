@@ -173,6 +173,7 @@ class Play(ABC):
             return work()
         except Killed:
             self.knife.revive()
+            self.stage.meter.died()
             self.stage.desk = self.stage.open_desk()
             self._desks.enter_context(working_at(self.stage.desk))  # the old process's memory is gone
             self.stage.advance(UNTIL_LEASES_END)

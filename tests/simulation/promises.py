@@ -220,6 +220,10 @@ def _cj_is_not_hurried(stage: Rehearsal) -> Iterator[str]:
             yield f"{gap:.3f} s between {sooner.operation} and {later.operation} at {later.at:%d %H:%M:%S}"
 
 
+def _quota_is_kept(stage: Rehearsal) -> Iterator[str]:
+    yield from stage.meter.overruns
+
+
 def _nothing_leaks(stage: Rehearsal) -> Iterator[str]:
     hidden = [*SECRETS]
     for person in stage.world.people.all():
@@ -250,6 +254,7 @@ PROMISES: dict[str, Callable[[Rehearsal], Iterator[str]]] = {
     "only lawful moves": _lives_are_lawful,
     "one mail a key": _mailed_once,
     "CJ's pace": _cj_is_not_hurried,
+    "CJ's quota": _quota_is_kept,
     "no secret and no address": _nothing_leaks,
     **DEALINGS,
 }

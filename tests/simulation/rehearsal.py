@@ -23,6 +23,7 @@ from tasks.lots.states import FINAL, LotStatus
 from tasks.settings import Settings
 from tests.simulation.courier import Courier
 from tests.simulation.lines import Exchange, HttpxLine, ResendLine, StripeLine
+from tests.simulation.meter import Meter
 from tests.simulation.stocking import stock_up
 
 BEGINNING = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -54,6 +55,8 @@ class Rehearsal:
         self.world.base_url = BASE_URL
         self.cj.options.min_interval_seconds = 0
         self.exchange = Exchange(self.world, self.advance)
+        self.meter = Meter(self.cj.quota, self.clock.now, settings.quota_critical)
+        self.exchange.meter = self.meter
         self.record, self.settings = record, settings
         self.desk = self.open_desk()
         self.courier: Courier | None = None

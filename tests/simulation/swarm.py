@@ -27,6 +27,8 @@ KEYWORDS = ("phone stand", "usb hub")
 MANNERS = ("good", "good", "good", "recovers", "good_later", "no_card", "secure", "declined", "ignores")
 HAMMERS = ("above_reserve", "above_reserve", "above_reserve", "above_reserve", "below_reserve", "no_bid")
 WEBHOOKS = ("none", "normal", "lost", "doubled", "shuffled")
+#: What CJ allows when the sourcing is done.
+QUOTAS = (*["plenty"] * 7, "few points", "few calls an hour", "few calls a day")
 NOWHERE = Address("Ada Demo", "", "", "", "")
 #: A run is still when nothing changed for so long: longer than every deadline of the settings below.
 STILL_SECONDS = 30 * HOUR
@@ -73,12 +75,14 @@ class Plan:
     webhooks: str
     capped: bool
     parcel_hours: float
+    quota: str = "plenty"
 
     def lines(self) -> list[str]:
         """For people."""
         return [
             f"seed {self.seed}: {len(self.lots)} lots, webhooks {self.webhooks}, "
-            f"{'a daily cap, ' if self.capped else ''}parcels of {self.parcel_hours:.0f} h",
+            f"{'a daily cap, ' if self.capped else ''}parcels of {self.parcel_hours:.0f} h"
+            f"{'' if self.quota == 'plenty' else f', then {self.quota} at CJ'}",
             *(f"{one.name} is {one.manner}{'' if one.has_address else ', without an address'}" for one in self.buyers),
             *(f"lot {n}: {self.buyers[who].name}, {how}" for n, (who, how) in enumerate(self.lots, 1)),
             *(f"{one.hours:.1f} h after the auction, lot {one.lot + 1}: {one.what}" for one in self.happenings),
@@ -104,9 +108,8 @@ def plan_of(seed: int) -> Plan:
         Happening(dice.choice(HAPPENINGS), dice.randrange(len(lots)), dice.uniform(0, 12))
         for _ in range(dice.choice((0, 0, 1, 1, 2, 3)))
     )
-    return Plan(
-        seed, lots, buyers, blows, happenings, dice.choice(WEBHOOKS), dice.random() < 0.15, dice.choice((2.0, 8.0))
-    )
+    webhooks, capped, hours = dice.choice(WEBHOOKS), dice.random() < 0.15, dice.choice((2.0, 8.0))
+    return Plan(seed, lots, buyers, blows, happenings, webhooks, capped, hours, dice.choice(QUOTAS))
 
 
 def run_seed(seed: int) -> Result:
@@ -157,6 +160,8 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, webhooks="none")
     if plan.capped:
         yield replace(plan, capped=False)
+    if plan.quota != "plenty":
+        yield replace(plan, quota="plenty")
     if len(plan.lots) > 1:
         last = len(plan.lots) - 1
         yield replace(plan, lots=plan.lots[:-1], happenings=tuple(one for one in plan.happenings if one.lot < last))
@@ -189,9 +194,21 @@ class Swarm(Eventful):
         for place in range(0, len(plan.lots), 5):
             self.source(KEYWORDS[place // 5], min(5, len(plan.lots) - place))
         stage.advance(26 * HOUR)
+        self._allow(plan.quota)
         for one in plan.happenings:
             stage.world.after(one.hours * HOUR, lambda one=one: self._happen(one), one.what)  # type: ignore[misc]
         self._until_still()
+
+    def _allow(self, quota: str) -> None:
+        """From now on CJ allows little: less than a cycle needs, and more than all lots need in a day or two."""
+        cj, options = self.stage.cj, self.stage.cj.options
+        match quota:
+            case "few points":
+                options.points_total = 6_000  # what comes back in ten minutes pays four calls
+                cj.quota.set_points(self._dice.choice((0, 15, 60)))
+            case "few calls an hour" | "few calls a day":
+                options.quota, options.quota_type = "counts", 5 if quota.endswith("hour") else 4
+                options.quota_limit = len(self.plan.lots) + self._dice.randint(0, 6)
 
     def _until_still(self) -> None:
         """Every 10 minutes while things move, and ever more seldom while they do not."""

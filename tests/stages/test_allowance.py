@@ -95,3 +95,21 @@ def test_a_quota_that_was_critical_and_cannot_be_read_now_stops_sourcing(stage: 
     state = stage.source()
     assert (state.name, stage.calls("cj", f"GET {SEARCH}")) == ("Stopped", 0)
     assert "could not be read" in state.message
+
+
+def test_an_account_that_counts_calls_and_then_has_points_is_known_by_what_it_has(stage: Rehearsal) -> None:
+    counted(stage, **{BALANCE: 300})
+    assert stage.source().is_completed()
+    assert known(stage, BALANCE) <= 300
+    stage.cj.options.quota = "points"
+    assert stage.source("desk lamp").is_completed()
+    with stage.record.read() as session:
+        regimes = {one.regime for one in cj_calls.allowances(session)}
+    assert "day" not in regimes
+    assert cj_calls.POINTS in regimes
+    stage.cj.options.quota = "counts"
+    stage.advance(DAY)
+    assert stage.source("usb hub").is_completed()
+    before = known(stage, BALANCE)
+    stage.desk.cj.balance()  # by a process that was told of points once
+    assert known(stage, BALANCE) == before - 1

@@ -62,6 +62,8 @@ class Quota:
     def __init__(self, clock: Clock, options: CjOptions) -> None:
         self._clock, self._options = clock, options
         self.requested: Counter[str] = Counter()
+        #: Calls that were refused for what they would cost: when, and of what.
+        self.refused: list[tuple[datetime, str]] = []
         self._period = ""
         self._remaining = float(options.points_total)
         self._used_today = 0
@@ -69,10 +71,14 @@ class Quota:
 
     def charge(self, path: str) -> None:
         """Take a call's price; a call that cannot be paid for is refused and costs nothing."""
-        if self._options.quota == "points":
-            self._charge_points(path)
-        elif self._options.quota == "counts":
-            self._count(path)
+        try:
+            if self._options.quota == "points":
+                self._charge_points(path)
+            elif self._options.quota == "counts":
+                self._count(path)
+        except Refusal:
+            self.refused.append((self._clock.now(), path))
+            raise
 
     def points_info(self) -> dict[str, int] | None:
         """The counters that every answer shows in the era of points."""
