@@ -24,6 +24,8 @@ from tasks.rules.thresholds import parcel_poll_after
 from tasks.settling import book_order
 
 BATCH = 100
+#: Our word for an order that CJ did not show at one look; the next one decides.
+NOT_SHOWN = "NOT_SHOWN"
 UNDER_WAY = (LotStatus.PAID, LotStatus.CJ_ORDERED, LotStatus.CJ_PAID, LotStatus.SHIPPED)
 
 
@@ -107,7 +109,9 @@ def poll(at: Desk, lot_ids: list[int]) -> int:
         watched = {one.lot_id for one in incidents.open_ones(session)}
         events = [event.id for event in inbox.waiting(session, "cj") if event.payload.get("order_number") in lots]
     moved, unchanged = 0, []
-    for order in at.cj.orders([number for number in lots if number]):
+    shown = at.cj.orders([number for number in lots if number])
+    missing = lots.keys() - {order.number for order in shown}
+    for order in (*shown, *_looked_for(at, [lots[number] for number in sorted(filter(None, missing))])):
         lot = lots.get(order.number)
         if lot is not None and lot.id not in watched and _is_as_before(lot, order):
             unchanged.append(lot.id)
@@ -118,6 +122,34 @@ def poll(at: Desk, lot_ids: list[int]) -> int:
         session.execute(update(Lot).where(Lot.id.in_(unchanged)).values(cj_polled_at=now()))
         inbox.handled(session, *events)
     return moved
+
+
+def _looked_for(at: Desk, missing: list[Lot]) -> list[Order]:
+    """Ask for each order that a list left out, by its number and by its id: those that are there after all.
+
+    Before it is confirmed an order can be deleted by hand, and is never shown again. CJ must say twice, the quiet time
+    apart, that there is none: then it is taken for cancelled.
+    """
+    found: list[Order] = []
+    for lot in missing:
+        order = at.cj.order(str(lot.cj_order_number)) or at.cj.order(str(lot.cj_order_id))
+        if order is not None:
+            found.append(order)
+            continue
+        with at.record.write() as session:
+            _not_shown(session, lot.id, at.quiet)
+    return found
+
+
+def _not_shown(session: Session, lot_id: int, quiet: timedelta) -> None:
+    lot = lock(session, lot_id)
+    if lot.status not in UNDER_WAY or lot.cj_status == OrderStatus.CANCELLED:
+        return
+    if lot.cj_status != NOT_SHOWN:
+        lot.cj_status, lot.cj_polled_at = NOT_SHOWN, now()
+    elif now() - (lot.cj_polled_at or now()) >= quiet:
+        lot.cj_status, lot.cj_polled_at = OrderStatus.CANCELLED, now()
+        _cancelled(session, lot, None)
 
 
 def _is_as_before(lot: Lot, order: Order) -> bool:
@@ -179,21 +211,29 @@ def _adopt_payment(session: Session, lot: Lot, order: Order) -> None:
     incidents.over(session, f"pay:lot:{lot.id}")
 
 
-def _cancelled(session: Session, lot: Lot, order: Order) -> bool:
-    """CJ, or a person there, cancelled the order: never made again; the buyer gets the money back."""
+def _cancelled(session: Session, lot: Lot, order: Order | None) -> bool:
+    """CJ, or a person there, cancelled the order: never made again; the buyer gets the money back.
+
+    Args:
+        order: as CJ shows it; None where it was deleted, and nothing but the purse tells whether it was paid.
+    """
+    unsure = order is None and lot.id in effects.unproven(session, "cj-pay")
     incidents.over(session, f"pay:lot:{lot.id}")
     incidents.over(session, f"order-lives:lot:{lot.id}")
-    if order.paid_at is not None:  # it was paid before that, whatever became of our call: what CJ took is booked
+    if (
+        order is not None and order.paid_at is not None
+    ):  # it was paid before that, whatever became of our call: what CJ took is booked
         session.flush()
         _adopt_payment(session, lot, order)
-    effects.have_no_use(session, "the order is cancelled at CJ", f"cj-confirm:{lot.id}", f"cj-pay:{lot.id}")
+    gone = "cancelled" if order else "deleted"
+    effects.have_no_use(session, f"the order is {gone} at CJ", f"cj-confirm:{lot.id}", f"cj-pay:{lot.id}")
     if lot.refund_status in GONE_BACK:  # the buyer has the money already: nothing is left to do for this lot
-        move(session, lot.id, LotStatus.CANCELLED, why=f"{lot.hold_reason or 'given back'}: its order was cancelled")
+        move(session, lot.id, LotStatus.CANCELLED, why=f"{lot.hold_reason or 'given back'}: its order was {gone}")
         end_basta_order(session, lot)
         return True
     if lot.refund_status is None:
         lot.refund_status = "PLANNED"
-        hold(session, lot.id, "cancelled at CJ", "the order was cancelled at CJ: the buyer gets the money back")
+        hold(session, lot.id, "cancelled at CJ", f"the order was {gone} at CJ: the buyer gets the money back")
         paid = effects.state_of(session, f"cj-pay:{lot.id}") in (State.DONE, State.ADOPTED)
         incidents.report(
             session,
@@ -201,8 +241,14 @@ def _cancelled(session: Session, lot: Lot, order: Order) -> bool:
                 key=f"cancelled:lot:{lot.id}",
                 alert="order-cancelled",
                 severity="HIGH",
-                title=f"CJ order {order.order_id} of lot {lot.id} is cancelled",
-                text="The buyer is refunded." + (" See that CJ gives its price back to our balance." if paid else ""),
+                title=f"CJ order {lot.cj_order_id} of lot {lot.id} is {gone}",
+                text="The buyer is refunded."
+                + (" See that CJ gives its price back to our balance." if paid else "")
+                + (
+                    " Its payment was called: see in CJ's wallet whether that was taken, and ask for it."
+                    if unsure
+                    else ""
+                ),
                 command=f"pipeline lot show {lot.id}",
                 lot_id=lot.id,
                 cents=lot.cj_amount_cents,
