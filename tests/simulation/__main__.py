@@ -179,7 +179,9 @@ def month(
     figures = {**play.last, "violations": len(result.violations), "digest": result.digest}
     _add(out, {**figures, "what": result.violations})
     print(*(f"  {one}" for one in result.violations), sep="\n")
+    nights = ", ".join(f"{number} {how}" for how, number in sorted(play.nights.items()))
     print(f"{sum(result.lots.values())} lots, {_so_far(figures)}, {result.seconds / 60:.1f} minutes")
+    print(f"nightly reconciliations: {nights}")
     sys.exit(1 if result.violations else 0)
 
 

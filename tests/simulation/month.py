@@ -1,8 +1,8 @@
 """A month: sales are sourced day after day, some calls of every hour fail, and in the end every book ties.
 
-All durations are the product's own, and so is CJ's pace; only the number of sourcing runs a day is raised, as two of
-five lots would make three hundred. Goods come from the sandbox's own catalogue by the real sourcing flow, and its
-words come round again, as a shop's do.
+All durations are the product's own, and so are CJ's pace and how often a reading is tried; only the number of sourcing
+runs a day is raised, as two of five lots would make three hundred. Goods come from the sandbox's own catalogue by the
+real sourcing flow, and its words come round again, as a shop's do.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tasks.lots.records import Effect, Incident, LedgerEntry
 from tasks.lots.states import FINAL, LotStatus
 from tests.simulation.happening import HAPPENINGS, Eventful
 from tests.simulation.knife import Point, faults_of
+from tests.simulation.patience import Patient
 from tests.simulation.promises import PROMISES
 from tests.simulation.rehearsal import BEGINNING, CYCLE_SECONDS, DAY, HOME, HOUR
 from tests.simulation.swarm import HAMMERS, MANNERS, NOWHERE, SHORT
@@ -77,6 +78,7 @@ class Month(Eventful):
             SOURCING_RUNS_PER_DAY=str(2 * runs + 2),  # as some find nothing, and are followed by another
             **(SHORT if brisk else REAL),
         )
+        self.stage.how = Patient(self.stage.advance, random.Random(f"month {seed} patience"))
         self._still_after = SOON_STILL_SECONDS if brisk else STILL_SECONDS
         if brisk:  # for a quick look: deadlines of hours, as in a swarm
             options = self.stage.cj.options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -61,6 +61,8 @@ class Rehearsal:
         self.desk = self.open_desk()
         self.courier: Courier | None = None
         self.log: list[str] = []
+        #: How a step is done, where not plainly, with one try.
+        self.how: Callable[..., Any] | None = None
         for name in ("rex", "rita"):  # somebody to bid against
             self.person(name)
 
@@ -77,7 +79,7 @@ class Rehearsal:
     def running(self, *, with_server: bool = False) -> Iterator[Rehearsal]:
         """Let all steps of this process work here."""
         with (
-            retrying.inline(with_server=with_server),
+            retrying.inline(**({"how": self.how} if self.how else {}), with_server=with_server),
             clock.held_by(self.clock.now, self.advance),
             working_at(self.desk),
         ):
