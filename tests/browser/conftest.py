@@ -93,7 +93,7 @@ class Site:
 
     def ask(self, what: str, **asked: Any) -> list[dict[str, Any]]:
         """What the server keeps."""
-        answer = httpx.post(f"{self.url}/api/{what}/filter", json={"limit": 100, **asked}, timeout=20)
+        answer = httpx.post(f"{self.url}/api/{what}/filter", json={"limit": 100, **asked}, timeout=60)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return found
