@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from tasks.handling import Plan
 
 app = typer.Typer(help="One lot, by hand.", no_args_is_help=True, rich_markup_mode=None)
+#: What every address needs, and is asked for where it was not given.
+ASKED = {
+    "name": "Name",
+    "line1": "Street and number",
+    "city": "City",
+    "zip_code": "Postal code",
+    "country": "Country (two letters)",
+}
+OF_A_LINE: Any = {"parser": line, "metavar": "TEXT"}
 LotId = Annotated[int, typer.Argument(help="The lot's id.", parser=row_id, metavar="ID")]
 
 
@@ -84,33 +93,39 @@ def refund(lot_id: LotId, dry_run: DryRun = False) -> int:
 @app.command()
 def address(
     lot_id: LotId,
-    name: Annotated[str, typer.Option("--name", help="Who receives it.", parser=line, metavar="TEXT", prompt="Name")],
+    name: Annotated[str | None, typer.Option("--name", help="Who receives it.", **OF_A_LINE)] = None,
     line1: Annotated[
-        str, typer.Option("--line1", help="Street and number.", parser=line, metavar="TEXT", prompt="Street and number")
-    ],
-    city: Annotated[str, typer.Option("--city", help="City.", parser=line, metavar="TEXT", prompt="City")],
-    zip_code: Annotated[
-        str, typer.Option("--zip", help="Postal code.", parser=line, metavar="TEXT", prompt="Postal code")
-    ],
-    country: Annotated[
-        str, typer.Option("--country", help="Two letters.", parser=line, metavar="TEXT", prompt="Country (two letters)")
-    ],
-    line2: Annotated[str, typer.Option("--line2", help="Flat, floor.", parser=line, metavar="TEXT")] = "",
-    province: Annotated[str, typer.Option("--province", help="State or province.", parser=line, metavar="TEXT")] = "",
-    phone: Annotated[str, typer.Option("--phone", help="Phone.", parser=line, metavar="TEXT")] = "",
+        str | None, typer.Option("--line1", help="Street and number.", parser=line, metavar="TEXT")
+    ] = None,
+    city: Annotated[str | None, typer.Option("--city", help="City.", **OF_A_LINE)] = None,
+    zip_code: Annotated[str | None, typer.Option("--zip", help="Postal code.", **OF_A_LINE)] = None,
+    country: Annotated[str | None, typer.Option("--country", help="Two letters.", **OF_A_LINE)] = None,
+    line2: Annotated[str, typer.Option("--line2", help="Flat, floor.", **OF_A_LINE)] = "",
+    province: Annotated[str, typer.Option("--province", help="State or province.", **OF_A_LINE)] = "",
+    phone: Annotated[str, typer.Option("--phone", help="Phone.", **OF_A_LINE)] = "",
     dry_run: DryRun = False,
 ) -> int:
     """Set or replace where a lot goes, before its order exists. What is left out is asked for, and nothing is shown."""
     from tasks import handling
 
-    given = {"name": name, "line1": line1, "line2": line2, "city": city, "province": province}
-    try:
-        where = handling.address_of({**given, "zip_code": zip_code, "country": country, "phone": phone})
-    except handling.Refused as error:
-        raise typer.BadParameter(str(error)) from error
     with _at_the_desk() as desk:
         plan = handling.plan_address(desk, lot_id)
+        if plan.refused:
+            raise _no_good(plan.refused)
+        needed = {"name": name, "line1": line1, "city": city, "zip_code": zip_code, "country": country}
+        given = {
+            part: typer.prompt(ASKED[part], value_proc=line) if value is None else value
+            for part, value in needed.items()
+        }
+        try:
+            where = handling.address_of({**given, "line2": line2, "province": province, "phone": phone})
+        except handling.Refused as error:
+            raise typer.BadParameter(str(error)) from error
         return _carry_out(plan, dry_run, lambda: handling.set_address(desk, plan, where))
+
+
+def _no_good(why: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{why[0].upper()}{why[1:]}")
 
 
 def _carry_out(plan: Plan, dry_run: bool, do: Callable[[], str]) -> int:
@@ -119,7 +134,7 @@ def _carry_out(plan: Plan, dry_run: bool, do: Callable[[], str]) -> int:
     from tasks.handling import Refused
 
     if plan.refused:
-        raise typer.BadParameter(f"{plan.refused[0].upper()}{plan.refused[1:]}")
+        raise _no_good(plan.refused)
     if dry_run:
         _show_plan(Console(), plan)
         return 0

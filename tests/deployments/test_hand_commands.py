@@ -108,7 +108,8 @@ ADDRESS = ("--name", "Ada", "--line1", "7 Secret Lane", "--city", "Springfield",
         (("lot", "refund", "1"), "nobody has paid for it"),
         (("lot", "retry", "1"), "nothing holds it"),
         (("lot", "address", "1", *ADDRESS), "between its sale and its order"),
-        (("lot", "address", "1", *ADDRESS[:-1], "Utopia"), "two letters"),
+        (("lot", "address", "1"), "between its sale and its order"),
+        (("lot", "address", "99"), "no lot has the id 99"),
         (("approvals", "answer", "9", "--yes"), "no question has the id 9"),
         (("approvals", "answer", "1"), "--yes"),
         (("keywords", "enable", "--id", "9"), "no keyword has the id 9"),
@@ -125,6 +126,12 @@ def test_bad_input_is_one_sentence_and_nothing_is_done(
     assert told.out == ""
     assert "Secret" not in told.err
     assert status_of(record, lot) is LotStatus.SOURCED
+
+
+def test_an_address_in_no_country_is_refused(record: Record, capsys: pytest.CaptureFixture[str]) -> None:
+    lot = lot_in(record, LotStatus.PAID)
+    assert run("lot", "address", str(lot), *ADDRESS[:-1], "Utopia") == 2
+    assert "two letters" in capsys.readouterr().err
 
 
 def test_a_cancelled_lot_is_shown_before_and_after_and_once(record: Record, capsys: pytest.CaptureFixture[str]) -> None:
