@@ -23,6 +23,7 @@ from tasks.lots.columns import Base
 from tasks.lots.engine import Record
 from tasks.lots.records import Stamp
 from tasks.settings import Settings
+from tests.simulation.meter import Meter
 from tests.simulation.rehearsal import HOUR, Rehearsal, rehearsal_settings
 
 #: Real durations but for these, so that the longest lives end within a virtual day.
@@ -81,6 +82,8 @@ class Loopback(Rehearsal):
     def __init__(self, record: Record, settings: Settings, clock: SharedClock, world: World) -> None:
         self.record, self.settings, self.clock, self.world = record, settings, clock, world  # type: ignore[assignment]
         self.courier = None
+        # It hears nothing here: our processes call over sockets, and that quota is kept is judged where they do not.
+        self.meter = Meter(self.cj.quota, clock.now, settings.quota_critical)
         self.log: list[str] = []  # our processes write to logs of their own; a rehearsal's is read for what leaks
         for name in ("rex", "rita"):
             self.person(name)
