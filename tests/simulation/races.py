@@ -329,8 +329,11 @@ def prove(rounds: int, kind: str, start: int = 1, lots: int = len(WINNERS)) -> T
                 break
             cast = tally.next_cast(rounds, whole)
             alone = cast not in tally.census  # first, so that the others can be judged by it
+            known = len(tally.violations)
             with world(seed) as stage:
                 Round(stage, crew, tally, seed, rounds, cast, alone=alone).play()
+            for one in tally.violations[known:]:
+                print(f"seed {seed}: {one}", flush=True)
             if tally.violations and alone:
                 break
             seed += not alone
@@ -340,7 +343,5 @@ def prove(rounds: int, kind: str, start: int = 1, lots: int = len(WINNERS)) -> T
     print(f"{kind}: {len(tally.rounds)} kinds of effect, {WORKERS} processes, {sum(tally.rounds.values())} races")
     print(", ".join(f"{name} {number}" for name, number in sorted(tally.rounds.items())))
     print(f"at least {least} of each, {tally.told} webhooks taken meanwhile, {time.monotonic() - began:.0f} s")
-    for violation in tally.violations:
-        print(violation)
     print(f"{len(tally.violations)} violations")
     return tally
