@@ -23,6 +23,8 @@ from tasks.lots.states import LotStatus
 
 #: Why an invoice waits whose payment the buyer's bank disputes; `tasks.reversals` sets it and ends it.
 DISPUTE = "dispute"
+#: A hold: the operator wants the lot's order at CJ gone, which only a hand can do.
+CANCEL_ASKED = "cancel asked"
 #: Words of Stripe after which an invoice is charged no more.
 FINISHED = ("paid", "void", "uncollectible")
 #: Lots in these statuses wait for their buyer's money.

@@ -21,11 +21,13 @@ from tasks.lots.states import LotStatus
 from tasks.retrying import READING, task
 from tasks.reversals import GONE_BACK, end_basta_order
 from tasks.rules.thresholds import parcel_poll_after
-from tasks.settling import book_order
+from tasks.settling import CANCEL_ASKED, book_order
 
 BATCH = 100
 #: Our word for an order that CJ did not show at one look; the next one decides.
 NOT_SHOWN = "NOT_SHOWN"
+#: So long CJ must not show an order that nobody here wanted gone: half a morning's trouble there refunds no buyer.
+GONE_AFTER = timedelta(hours=6)
 UNDER_WAY = (LotStatus.PAID, LotStatus.CJ_ORDERED, LotStatus.CJ_PAID, LotStatus.SHIPPED)
 
 
@@ -127,8 +129,9 @@ def poll(at: Desk, lot_ids: list[int]) -> int:
 def _looked_for(at: Desk, missing: list[Lot]) -> list[Order]:
     """Ask for each order that a list left out, by its number and by its id: those that are there after all.
 
-    Before it is confirmed an order can be deleted by hand, and is never shown again. CJ must say twice, the quiet time
-    apart, that there is none: then it is taken for cancelled.
+    Before it is confirmed an order can be deleted by hand, and is never shown again. CJ must say twice that there is
+    none, the quiet time apart where we wanted it gone, else `GONE_AFTER`: then it is taken for cancelled. One that was
+    paid is never taken for that, as goods may be under way: a person is told.
     """
     found: list[Order] = []
     for lot in missing:
@@ -147,9 +150,29 @@ def _not_shown(session: Session, lot_id: int, quiet: timedelta) -> None:
         return
     if lot.cj_status != NOT_SHOWN:
         lot.cj_status, lot.cj_polled_at = NOT_SHOWN, now()
-    elif now() - (lot.cj_polled_at or now()) >= quiet:
+        return
+    absent = now() - (lot.cj_polled_at or now())
+    if lot.status in (LotStatus.CJ_PAID, LotStatus.SHIPPED):
+        if absent >= quiet:
+            incidents.report(session, _vanished(lot))
+        return
+    wanted_gone = lot.hold_reason == CANCEL_ASKED or lot.refund_status is not None
+    if absent >= (quiet if wanted_gone else GONE_AFTER):
         lot.cj_status, lot.cj_polled_at = OrderStatus.CANCELLED, now()
         _cancelled(session, lot, None)
+
+
+def _vanished(lot: Lot) -> Trouble:
+    return Trouble(
+        key=f"not-shown:lot:{lot.id}",
+        alert="order-cancelled",
+        severity="HIGH",
+        title=f"CJ does not show order {lot.cj_order_id} of lot {lot.id}, which it was paid for",
+        text="Nothing is refunded, as its goods may be under way. Look at CJ: is it the right account?",
+        command=f"pipeline lot show {lot.id}",
+        lot_id=lot.id,
+        cents=lot.cj_amount_cents,
+    )
 
 
 def _is_as_before(lot: Lot, order: Order) -> bool:
@@ -171,6 +194,7 @@ def apply(session: Session, lot_id: int, order: Order) -> bool:
     if lot.status not in UNDER_WAY or (lot.cj_status == OrderStatus.CANCELLED and order.status != lot.cj_status):
         return False  # an older reading: what was deleted or cancelled at CJ stays so
     lot.cj_status = order.status
+    incidents.over(session, f"not-shown:lot:{lot_id}")
     if order.status is OrderStatus.CANCELLED:
         return _cancelled(session, lot, order)
     if not order.status.is_paid:
@@ -220,9 +244,8 @@ def _cancelled(session: Session, lot: Lot, order: Order | None) -> bool:
     unsure = order is None and lot.id in effects.unproven(session, "cj-pay")
     incidents.over(session, f"pay:lot:{lot.id}")
     incidents.over(session, f"order-lives:lot:{lot.id}")
-    if (
-        order is not None and order.paid_at is not None
-    ):  # it was paid before that, whatever became of our call: what CJ took is booked
+    if order is not None and order.paid_at is not None:
+        # It was paid before that, whatever became of our call: what CJ took is booked.
         session.flush()
         _adopt_payment(session, lot, order)
     gone = "cancelled" if order else "deleted"

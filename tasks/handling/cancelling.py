@@ -21,9 +21,9 @@ from tasks.lots.manners import Answer, Attempt, Came, Manner, State
 from tasks.lots.models import Invoice, InvoiceLine, Lot
 from tasks.lots.moving import hold, lock, move
 from tasks.lots.states import LotStatus
+from tasks.settling import CANCEL_ASKED
 
 S = LotStatus
-CANCEL_ASKED = "cancel asked"
 WHY = "the seller withdrew it"
 
 

@@ -120,7 +120,7 @@ class TestDeleted:
         lot = sold(stage)
         stage.world.faults.plan(Fault("cj", CONFIRM, fault))
         then(stage, "delete", CONFIRM)
-        stage.cycles(5, apart=2 * HOUR)
+        stage.cycles(8, apart=2 * HOUR)
         assert stage.cj.orders == []
         assert "deleted" in (stage.lot(lot).error_message or "")
         assert stage.calls("cj", CREATE) == 1
@@ -140,6 +140,22 @@ class TestDeleted:
         assert stage.status(lot) == "CJ_PAID"
         assert stage.lot(lot).cj_status == order.status
 
+    def test_a_paid_order_that_cj_does_not_show_is_a_persons_and_its_buyer_is_not_refunded(
+        self, stage: Rehearsal
+    ) -> None:
+        lot = sold(stage)
+        stage.cycles(2)
+        assert stage.status(lot) == "CJ_PAID"
+        (order,) = stage.cj.orders
+        stage.cj.book.delete(order)
+        stage.cycles(8, apart=12 * HOUR)
+        (told,) = stage.incidents("not-shown:")
+        assert told.lot_id == lot
+        assert (stage.status(lot), stage.lot(lot).refund_status) == ("CJ_PAID", None)
+        stage.cj.book.orders.append(stage.cj.book.deleted.pop())
+        stage.cycles(2, apart=12 * HOUR)
+        assert stage.incidents("not-shown:") == []
+
     @pytest.mark.parametrize("fault", ["timeout_after", "timeout_before"])
     def test_after_its_payment_was_called_the_purse_tells_and_a_person_is_told(
         self, stage: Rehearsal, fault: str
@@ -147,7 +163,7 @@ class TestDeleted:
         lot = sold(stage)
         stage.world.faults.plan(Fault("cj", PAY, fault))
         then(stage, "delete", PAY)
-        stage.cycles(5, apart=2 * HOUR)
+        stage.cycles(8, apart=2 * HOUR)
         (told,) = stage.incidents("cancelled:")
         assert "see in CJ's wallet" in told.text
         assert (told.lot_id, told.cents) == (lot, stage.lot(lot).cj_amount_cents)
