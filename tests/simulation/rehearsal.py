@@ -49,6 +49,9 @@ class HeldClock(Clock):
 class Rehearsal:
     """The whole pipeline in one process: `source`, `cycle`, `advance`, and what came of it."""
 
+    #: How much later than another call one may reach CJ, of those that were sent in time: the held clock is rounded.
+    late_by_seconds = 0.002
+
     def __init__(self, record: Record, settings: Settings, *, seed: int = 1) -> None:
         self.clock = HeldClock()
         self.world: World = build_world(seed, self.clock, people=False)
