@@ -259,19 +259,20 @@ class Life:
             self.server.kill()
             time.sleep(self.dice.random())
             if self.dice.random() < 0.5 and process.exitcode is None:
-                self._bury(process, flow, "server and " + flow, engine, after)
+                died = self._bury(process, "server and " + flow, engine, after)
                 self.server.start()
             else:  # it works on, as well as it can
                 self.server.start()
                 process.join(20)
-                self._bury(process, flow, "server, then " + flow, engine, after)
+                died = self._bury(process, "server, then " + flow, engine, after)
         else:
-            self._bury(process, flow, flow, engine, after)
-        self._come_back(flow, args)
+            died = self._bury(process, flow, engine, after)
+        self._come_back(flow, args, died=died)
 
-    def _bury(self, process: Any, flow: str, victim: str, engine: bool, after: float) -> None:
-        """Stop it, look at what it holds, and kill it."""
-        if process.exitcode is None:
+    def _bury(self, process: Any, victim: str, engine: bool, after: float) -> bool:
+        """Stop it, look at what it holds, and kill it; whether it still lived, and left its lease behind."""
+        lived = process.exitcode is None
+        if lived:
             os.kill(process.pid, signal.SIGSTOP)
         claims, in_flight, transaction = self._hands()
         process.kill()
@@ -279,11 +280,12 @@ class Life:
         how = "prefect" if engine else "inline"
         self.report.kills.append(Kill(self.seed, victim, how, round(after, 3), claims, in_flight, transaction))
         self.left -= 1
+        return lived
 
-    def _come_back(self, flow: str, args: tuple[Any, ...]) -> None:
-        """The machine is off for a while. Who comes too early is refused, and not for ever."""
+    def _come_back(self, flow: str, args: tuple[Any, ...], *, died: bool) -> None:
+        """The machine is off for a while. Who comes too early after a death is refused, and not for ever."""
         self.stage.advance(5)
-        if self.dice.random() < 0.15:
+        if died and self.dice.random() < 0.15:
             process = Fork.Process(target=_work, args=(self.stage.settings, self.clock_path, flow, args, False))
             process.start()
             process.join(LONGEST_CYCLE)
