@@ -89,7 +89,10 @@ def test_after_two_days_without_a_server_one_cycle_and_one_sourcing_run_do_the_w
             assert time.monotonic() < ends, [ends_of(flow) for flow in flows]
             time.sleep(0.5)
     for flow, runs in missed.items():
-        assert ends_of(flow) == {"Completed": 1, "Cancelled": runs - 1}
+        ends_so = ends_of(flow)
+        assert ends_so.pop("Cancelled") == runs - 1
+        # The comparison of the books begins with a cycle of its own: where that was quicker, the missed one is skipped.
+        assert ends_so == {"Completed": 1} or (flow == "processing" and ends_so == {"Skipped": 1})
     opened = [post.text for post in sink.posts[told:] if "OVER" not in post.text.split("\n")[0]]
     alarms = Counter(text.split("#alert-")[1].split("\n")[0] for text in opened)
     # That all was silent, and that no sourcing began by 08:30, are true: each is said once at most, and once over.
