@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+
 import httpx
 import pytest
 
-from deployments.sandbox.run import build_world, in_thread
+from deployments.sandbox.run import build_world, in_thread, listen
 
 
 @pytest.mark.parametrize("what", ["calls", "mails", "alerts", "state"])
@@ -23,3 +25,8 @@ def test_what_nobody_can_show_is_a_sentence_and_400() -> None:
         answer = httpx.get(f"{url}/control/nothing", timeout=5)
     assert answer.status_code == 400
     assert "nothing" in answer.json()["error"]
+
+
+def test_no_answer_is_kept_back_as_a_socket_of_no_named_protocol_does() -> None:
+    with listen(0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # asyncio turns Nagle's delay off for these alone
