@@ -63,6 +63,7 @@ class Order:
     track_number: str = ""
     parcel_status: int = 0
     pay_id: str = ""
+    paid_by_hand: bool = False
     history: list[tuple[datetime, str]] = field(default_factory=list)
 
     @property

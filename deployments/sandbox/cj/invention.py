@@ -7,6 +7,7 @@ import random
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import product as pairs
 
 from deployments.sandbox.cj.envelope import usd_text
@@ -104,8 +105,9 @@ def category_id(path: tuple[str, ...]) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join(path))).upper()
 
 
+@cache
 def invent(seed: int) -> tuple[Product, ...]:
-    """The whole catalogue of a seed."""
+    """The whole catalogue of a seed; what it says never changes, so that one is enough for all."""
     return tuple(
         _product(kind, oddity, number * len(ODDITIES) + place, random.Random(f"{seed}/{kind.keyword}/{oddity}"))
         for number, kind in enumerate(KINDS)

@@ -223,6 +223,7 @@ class Cj:
             self.life.pay(order)
         except Refusal as refusal:
             raise ValueError(str(refusal)) from refusal
+        order.paid_by_hand = True
         return order
 
     def ship(self, number_or_id: str) -> Order:
