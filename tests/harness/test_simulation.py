@@ -16,7 +16,6 @@ from tests.simulation.forking import Explorer, Job
 from tests.simulation.knife import CRASH, Point, Strike
 from tests.simulation.play import Result
 
-
 #: Four lots, webhooks in any order, little quota, a crash and five faults.
 EVENTFUL = 25
 
