@@ -14,16 +14,12 @@ from unittest import mock
 
 from tasks import retrying
 from tasks.clients import resend
-from tasks.clients.service import ServiceUnavailable
-from tasks.desk import Unsettled, working_at
+from tasks.desk import working_at
 from tasks.retrying import Step
 from tests.simulation.crash import explore
 from tests.simulation.forking import Job, Plain
 from tests.simulation.knife import ASLEEP, BEFORE, COMMIT, OVERTAKEN, Point, Strike
-from tests.simulation.play import UNTIL_LEASES_END, Result, Scripted
-
-#: What a worker that came too late may say; anything else is a fault of ours.
-LAWFUL = (Unsettled, ServiceUnavailable)
+from tests.simulation.play import LAWFUL, UNTIL_LEASES_END, Result, Scripted
 
 
 class Overtaken(Scripted):

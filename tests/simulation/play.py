@@ -24,7 +24,8 @@ import flows.processing
 import flows.sourcing  # noqa: F401 - Prefect sets its logging up when it is imported, not in the middle of a run
 from deployments.sandbox.faults import Fault
 from tasks.clients.cj import tokens
-from tasks.desk import working_at
+from tasks.clients.service import ServiceUnavailable
+from tasks.desk import Unsettled, working_at
 from tasks.lots.engine import Record
 from tasks.lots.models import SourcingRun
 from tests.simulation.courier import Courier
@@ -41,6 +42,8 @@ PACE = {"CJ_MIN_INTERVAL_SECONDS": "1.2"}
 QUICK = {"PAYMENT_DEADLINE_DAYS": "0.5", "PAYMENT_REMINDER_DAYS": "0.2", "PAYMENT_RETRY_DAYS": "0.1"}
 #: Whose words are listened to, for what must not be in them.
 SPEAKERS = ("dropship", "tasks", "httpx", "stripe", "deployments")
+#: What a worker that came too late may say; anything else is a fault of ours.
+LAWFUL = (Unsettled, ServiceUnavailable)
 SLOW_SECONDS, HANG_SECONDS = 8.0, 30.0
 
 

@@ -26,8 +26,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from tasks import retrying
-from tasks.clients.service import ServiceUnavailable
-from tasks.desk import Desk, Unsettled, working_at
+from tasks.desk import Desk, working_at
 from tasks.lots import clock, stamp
 from tasks.lots.engine import Record, connect, taken_away
 from tasks.lots.manners import SETTLED
@@ -37,6 +36,7 @@ from tasks.lots.records import Effect
 from tasks.retrying import Step
 from tasks.settings import Settings
 from tests.simulation.loopback import Loopback, SharedClock, database, free_port, loopback_settings, opened, wait_for
+from tests.simulation.play import LAWFUL
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import HOUR
 
@@ -44,8 +44,6 @@ WORKERS = 8
 PATIENCE_SECONDS = 60.0
 #: Half of the steps begin at one instant; in the others each worker is up to this late, for other overlaps.
 SPREAD_SECONDS = 0.03
-#: What a worker that came too late may say; anything else is a fault of ours.
-LAWFUL = (Unsettled, ServiceUnavailable)
 MOST_VIOLATIONS = 20
 #: A life has more than one race of nearly every kind: what was not raced in so many lives, never is.
 MOST_LIVES = 3
