@@ -22,15 +22,17 @@ def add_to(app: typer.Typer) -> None:
 
 def doctor(as_json: Json = False) -> int:
     """Look at keys, webhooks, clock, CJ, database, Prefect and alerts; exit status 1 when anything fails."""
-    return look(Settings.load(), as_json=as_json)
+    from deployments.doctor import time_left
+
+    return look(Settings.load(), as_json=as_json, deadline=time_left())
 
 
-def look(settings: Settings, *, as_json: bool = False) -> int:
+def look(settings: Settings, *, as_json: bool = False, deadline: float | None = None) -> int:
     """Examine and show; 1 when anything fails."""
-    from deployments.doctor import Level, examine, worst
+    from deployments.doctor import DEADLINE_SECONDS, Level, examine, worst
 
     began = time.monotonic()
-    findings = examine(settings)
+    findings = examine(settings, deadline or DEADLINE_SECONDS)
     level, seconds = worst(findings), time.monotonic() - began
     if as_json:
         checks = [{"level": str(one.level), "name": one.name, "text": one.text, "fix": one.fix} for one in findings]

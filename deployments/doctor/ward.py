@@ -26,9 +26,9 @@ from tasks.lots.records import Stamp
 from tasks.settings import Settings
 
 #: For one call; the whole examination has a deadline of its own.
-CALL_SECONDS = 3.0
+CALL_SECONDS = 2.5
 #: So long do other lines wait for a database that hangs; then they tell what they know without it.
-RECORD_SECONDS = 2.0
+RECORD_SECONDS = 1.5
 
 
 class _StripeLine(stripe.RequestsClient):
