@@ -25,13 +25,19 @@ def upcoming(settings: Settings) -> dict[str, Any]:
             runs = _ask(http, "/flow_runs/filter", {**scheduled, "sort": "EXPECTED_START_TIME_ASC"})
     except (httpx.HTTPError, ValueError):
         return {"server": "away", "next": {}}
-    names = {one["id"]: f"{one['entrypoint'].rsplit('.', 1)[-1]}/{one['name']}" for one in deployments}
+    names = {one["id"]: _name(one) for one in deployments}
     paused = {names[one["id"]]: "paused" for one in deployments if one.get("paused")}
     times: dict[str, str] = {}
     for run in runs:
         if name := names.get(run.get("deployment_id")):
             times.setdefault(name, run["expected_start_time"])
     return {"server": "ok", "next": {**times, **paused}}
+
+
+def _name(deployment: dict[str, Any]) -> str:
+    """A flow is called as its file is: flows/end_to_end.py holds "end-to-end"."""
+    module = str(deployment.get("entrypoint") or "").split(".")[:-1]
+    return "/".join([*(one.replace("_", "-") for one in module[-1:]), str(deployment["name"])])
 
 
 def _ask(http: httpx.Client, path: str, asked: dict[str, Any]) -> list[dict[str, Any]]:

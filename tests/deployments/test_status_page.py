@@ -70,8 +70,11 @@ def test_the_server_is_asked_for_the_next_run_of_each_deployment() -> None:
     deployments = [
         {"id": "d1", "name": "daily", "entrypoint": "flows.sourcing.sourcing", "paused": False},
         {"id": "d2", "name": "every-10-minutes", "entrypoint": "flows.processing.processing", "paused": True},
+        {"id": "d3", "name": "weekly", "entrypoint": "flows.reporting.reporting_flow", "paused": False},
+        {"id": "d4", "name": "somebody-else's", "entrypoint": None, "paused": False},
     ]
     runs = [
+        {"deployment_id": "d3", "expected_start_time": "2026-11-24T07:00:00Z"},
         {"deployment_id": "d1", "expected_start_time": "2026-11-24T08:00:00Z"},
         {"deployment_id": "d1", "expected_start_time": "2026-11-25T08:00:00Z"},
     ]
@@ -80,7 +83,11 @@ def test_the_server_is_asked_for_the_next_run_of_each_deployment() -> None:
     told = schedule.upcoming(Settings(PREFECT_API_URL=SERVER))
     assert told == {
         "server": "ok",
-        "next": {"sourcing/daily": "2026-11-24T08:00:00Z", "processing/every-10-minutes": "paused"},
+        "next": {
+            "sourcing/daily": "2026-11-24T08:00:00Z",
+            "processing/every-10-minutes": "paused",
+            "reporting/weekly": "2026-11-24T07:00:00Z",
+        },
     }
     assert schedule.upcoming(Settings()) == {"server": "none", "next": {}}
 
