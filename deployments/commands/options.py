@@ -17,6 +17,8 @@ from tasks.rules.selection import MOST_COST_CENTS, MOST_PRODUCTS
 LARGEST = 2**31 - 1
 LARGEST_CENTS = 100_000_000_00
 LONGEST = 200
+#: Sandbox seconds per real second; a calendar has its end.
+FASTEST = 100_000
 
 
 def dollars(text: str, most: int = LARGEST_CENTS) -> float:
@@ -110,6 +112,22 @@ def whole(least: int, most: int = LARGEST) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def pace(text: str) -> float:
+    """How fast a clock goes; 0 holds it.
+
+    Raises:
+        typer.BadParameter: no clock goes so.
+    """
+    bare = str(text).strip()
+    try:
+        pace = float(bare)
+    except ValueError:
+        pace = -1.0
+    if not 0 <= pace <= FASTEST:
+        raise typer.BadParameter(f"{bare[:40]!r} is no pace of a clock: it is a number from 0 to {FASTEST}.")
+    return pace
 
 
 def row_id(text: str) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployments.commands.options import whole, word
+from deployments.commands.options import pace, whole, word
 from deployments.prefect_here import must_answer
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ def sandbox(
     seed: Annotated[
         int, typer.Option("--seed", help="The same seed gives the same world.", parser=whole(0), metavar="N")
     ] = 1,
-    speed: Annotated[float, typer.Option("--speed", help="Sandbox seconds per real second.", min=0)] = 1.0,
+    speed: Annotated[
+        float,
+        typer.Option("--speed", help="Sandbox seconds per real second; 0 holds its clock.", parser=pace, metavar="N"),
+    ] = 1.0,
 ) -> None:
     """Run CJ, Basta, Stripe, Resend, an image host and an alert sink here, and print how to point at them."""
     command = [sys.executable, "-m", "deployments.sandbox", "--port", str(port), "--seed", str(seed)]

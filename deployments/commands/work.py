@@ -152,7 +152,7 @@ def monitor(
 
 
 def run(
-    keyword: Keyword,
+    keyword: Keyword = "wireless headphones",
     max_cost: MaxCost = "50",  # type: ignore[assignment] # typer parses the default like any other value
     max_products: MaxProducts = 5,
     publish: Publish = False,

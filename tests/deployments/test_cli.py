@@ -130,6 +130,9 @@ def test_the_object_of_a_status_that_failed_has_every_field(
             ("webhooks", "--host", "203.0.113.1"), "nobody can listen at 203.0.113.1", id="somebody's address"
         ),
         pytest.param(("sandbox", "--port", "65536"), "65535 is the most", id="a port above the last"),
+        pytest.param(("sandbox", "--speed", "inf"), "'inf' is no pace", id="a clock without end"),
+        pytest.param(("sandbox", "--speed", "-1"), "'-1' is no pace", id="a clock that goes back"),
+        pytest.param(("sandbox", "--speed", "nan"), "'nan' is no pace", id="no number for a clock"),
     ],
 )
 def test_what_cannot_be_written_read_or_listened_at_is_one_sentence(

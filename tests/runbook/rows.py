@@ -262,7 +262,7 @@ FLAGS: list[tuple[str, str, object]] = [
     ("keywords remove", "--id", None),
     ("monitor", "--sale-id", None),
     ("monitor", "--poll-interval", 30),
-    ("run", "--keyword", None),
+    ("run", "--keyword", "wireless headphones"),
     ("run", "--max-cost", "50"),
     ("run", "--publish", False),
 ]
