@@ -57,10 +57,12 @@ def _quota(ward: Ward, account: Account) -> Finding:
     with ward.record.read() as session:
         known = cj_calls.allowances(session)
     told = [(quota.endpoint, max(quota.limit - quota.used, 0)) for quota in account.quotas if quota.used is not None]
-    regime = f"calls by {account.quotas[0].kind}" if told else "points"
-    if not told and all(one.regime != "points" for one in known):
-        regime = "not told, counted by ourselves"
-    scarce = told or [(one.endpoint, one.allowed) for one in known]
+    points = sorted(ward.desk.cj.allowed_by_points().items())
+    by_points = points or any(one.regime == cj_calls.POINTS for one in known)  # now, or when it told them last
+    regime = "points" if by_points else "not told, counted by ourselves"
+    if told:
+        regime = f"calls by {account.quotas[0].kind}"
+    scarce = told or points or [(one.endpoint, one.allowed) for one in known]
     if not scarce:
         return ok("CJ quota", f"{regime}; nothing that is counted was called yet")
     endpoint, allowed = min(scarce, key=lambda one: one[1])

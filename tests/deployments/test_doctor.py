@@ -220,6 +220,7 @@ def stale_signatures(clinic: Clinic) -> None:
     [
         (lambda clinic: setattr(clinic.vendor("cj").purse, "balance_cents", 0), "CJ balance", "warn", "$0.00"),
         (spend_the_quota, "CJ quota", "warn", "/product/query"),
+        (lambda clinic: clinic.vendor("cj").quota.set_points(900), "CJ quota", "fail", "/product/listV2, allows 18"),
         (lambda clinic: clinic.vendor("cj").webhooks.suspend("order"), "CJ callbacks", "fail", "order are off"),
         (lambda clinic: clinic.vendor("cj").webhooks.topics.clear(), "CJ callbacks", "fail", "never set"),
         (lambda clinic: clinic.vendor("basta").house.subscriptions.pop(), "Basta hooks", "fail", "ITEMS_STATUS"),
@@ -236,9 +237,10 @@ def stale_signatures(clinic: Clinic) -> None:
         (stale_signatures, "basta webhooks", "fail", "clock"),
     ],
     ids=[
-        "an empty purse", "a low quota", "a suspended topic", "no callbacks", "a missing hook", "a hook given up",
-        "no endpoint", "a disabled endpoint", "an old version", "events not ticked", "a deleted channel",
-        "a token for all", "a read-only database", "an older database", "failing signatures", "stale signatures",
+        "an empty purse", "a low quota", "few points", "a suspended topic", "no callbacks", "a missing hook",
+        "a hook given up", "no endpoint", "a disabled endpoint", "an old version", "events not ticked",
+        "a deleted channel", "a token for all", "a read-only database", "an older database", "failing signatures",
+        "stale signatures",
     ],
 )  # fmt: skip
 def test_a_spoilt_world_is_seen_where_it_is_spoilt(
