@@ -20,6 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect
 
+from deployments.places import Places
 from deployments.waking import Bell
 from tasks.clients.basta import webhooks as basta
 from tasks.clients.cj import webhooks as cj
@@ -37,7 +38,9 @@ COUNT_SECONDS = 5.0
 EXPIRE_SECONDS = 3_600.0
 LARGEST_BODY = 1024 * 1024
 #: CJ waits 3 s in all: a body that trickles and a database that dawdles are given up before.
-BODY_SECONDS, STORE_SECONDS = 10.0, 2.5
+BODY_SECONDS, STORE_SECONDS, LOOK_SECONDS = 10.0, 2.5, 2.0
+#: At the record at once; together with the receiver's own notes these are no more than a SQLite file has lines.
+STORES, LOOKS = 10, 2
 Told = tuple[str, str, dict[str, Any]]
 _logger = logging.getLogger("dropship.webhooks")
 
@@ -60,6 +63,7 @@ class Receiver:
     def __init__(self, settings: Settings, record: Record, bell: Bell) -> None:
         self.record, self.bell = record, bell
         self.refused: Counter[tuple[str, str]] = Counter()
+        self._stores, self._looks = Places(STORES, STORE_SECONDS), Places(LOOKS, LOOK_SECONDS)
         self._settings = settings
         self._tokens = TokenFile(settings.token_path, now)
 
@@ -74,28 +78,41 @@ class Receiver:
         except (ValueError, RecursionError, AttributeError, TypeError, KeyError, ClientDisconnect):
             return await self._refuse(source, 400, "unreadable")
         try:
-            keep = partial(inbox.receive, self.record, source, external_id, kind, payload)
-            async with asyncio.timeout(STORE_SECONDS):
-                new = await run_sync(keep, abandon_on_cancel=True)
-        except (SQLAlchemyError, TimeoutError):
+            await self._stores.do(partial(self._keep, source, external_id, kind, payload))
+        except SQLAlchemyError:
             _logger.exception("a webhook of %s could not be stored", source)
             return 503
-        if new:
-            self.bell.ring(source)
+        except TimeoutError:
+            _logger.error("a webhook of %s was not stored within %g s", source, STORE_SECONDS)
+            return 503
         return 200
+
+    async def _keep(self, source: str, external_id: str, kind: str, payload: dict[str, Any]) -> None:
+        """Rings for what was kept too late to be answered as well: when it is told again it is no longer new."""
+        if await run_sync(inbox.receive, self.record, source, external_id, kind, payload):
+            self.bell.ring(source)
 
     async def _refuse(self, source: str, status: int, reason: str) -> int:
         """CJ tries an address unsigned when it is registered: answered while `pipeline setup` does that, only then."""
-        if source == "cj" and await run_sync(self._is_probed):
+        if source == "cj" and await self._look(partial(leases.is_held, self.record, leases.PROBE)):
             return 200
         self.refused[source, reason] += 1
         return status
 
-    def _is_probed(self) -> bool:
+    async def is_healthy(self) -> bool:
+        """Whether the record answers."""
+        return await self._look(self._asked)
+
+    async def _look(self, look: Callable[[], bool]) -> bool:
+        """What the record says; no, where it does not say it soon."""
         try:
-            return leases.is_held(self.record, leases.PROBE)
-        except SQLAlchemyError:
+            return await self._looks.do(partial(run_sync, look))
+        except (SQLAlchemyError, TimeoutError):
             return False
+
+    def _asked(self) -> bool:
+        with self.record.read() as session:
+            return session.execute(text("select 1")).scalar() == 1
 
     def _read(self, source: str, raw: bytes, request: Request) -> Told:
         secret, at, header = self._settings, now(), request.headers.get
@@ -110,10 +127,16 @@ class Receiver:
             change = basta.parse(raw)
             return change.event_id, change.action, change.model_dump(exclude={"event_id", "action"}, mode="json")
         # CJ signs with the account's openId, which came with the last login.
-        tokens = self._tokens.read()
-        _demand(raw, cj.judge(raw, header("sign", ""), tokens.open_id.get_secret_value() if tokens else ""))
+        _demand(raw, cj.judge(raw, header("sign", ""), self._open_id()))
         told = cj.parse(raw)
         return told.message_id, told.type, told.model_dump(exclude={"message_id", "type"}, mode="json")
+
+    def _open_id(self) -> str:
+        try:
+            tokens = self._tokens.read()
+        except OSError:  # of another user's, or no file at all
+            return ""
+        return tokens.open_id.get_secret_value() if tokens else ""
 
     def note_refusals(self) -> None:
         """Write down what was refused since the last time; what cannot be written waits for the next."""
@@ -154,17 +177,21 @@ def receiver(settings: Settings, record: Record, bell: Bell | None = None) -> Fa
             task.cancel()
         await run_sync(_tried, taking.note_refusals)
 
-    app = FastAPI(title="Dropship auctions: webhooks", docs_url=None, redoc_url=None, openapi_url=None, lifespan=living)
+    app = FastAPI(
+        title="Dropship auctions: webhooks",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # no vendor follows one, and a stranger's Host would stand in it
+        lifespan=living,
+    )
 
     @app.get("/healthz")
-    def healthy(response: Response) -> dict[str, str]:
-        try:
-            with record.read() as session:
-                session.execute(text("select 1"))
-        except SQLAlchemyError:
-            response.status_code = 503
-            return {"status": "the database is away"}
-        return {"status": "ok"}
+    async def healthy(response: Response) -> dict[str, str]:
+        if await taking.is_healthy():
+            return {"status": "ok"}
+        response.status_code = 503
+        return {"status": "the database is away"}
 
     def endpoint(source: str) -> Callable[[Request], Awaitable[Response]]:
         async def receive(request: Request) -> Response:

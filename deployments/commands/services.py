@@ -62,8 +62,7 @@ def webhooks(
     ] = "127.0.0.1",
 ) -> None:
     """Receive what Stripe, Basta and CJ tell: verified, stored, answered; the next cycle works it off."""
-    import uvicorn
-
+    from deployments import listening
     from deployments.webhooks import receiver
     from tasks.desk import prepare
     from tasks.settings import Settings
@@ -75,7 +74,7 @@ def webhooks(
     except (OSError, UnicodeError) as error:
         why = (getattr(error, "strerror", None) or "it is no name of a host").lower().partition(" (while")[0]
         raise typer.BadParameter(f"nobody can listen at {host}, port {port}: {why}.") from error
-    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+    listening.server(app, log_level="warning").run(sockets=[listener])
 
 
 def setup() -> int:

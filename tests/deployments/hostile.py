@@ -202,7 +202,7 @@ class Attacker:
         told = json.loads(self._genuine(source))
         wrong = self._dice.choice([[1], {"a": 1}, True, 1.5, [[]], {"id": {"id": "x"}}])
         places = {
-            "stripe": [("id",), ("object",), ("data",), ("data", "object"), ("data", "object", "id")],
+            "stripe": [("id",), ("type",), ("object",), ("data",), ("data", "object"), ("data", "object", "id")],
             "basta": [("idempotencyKey",), ("actionType",), ("data",), ("data", "saleId"), ("data", "saleStatus")],
             "cj": [("messageId",), ("type",), ("params",), ("params", "orderNumber"), ("params", "orderStatus")],
         }[source]

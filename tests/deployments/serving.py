@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import uvicorn
 from fastapi import FastAPI
 
+from deployments import listening
 from deployments.sandbox.run import listen
 
 
@@ -17,7 +17,7 @@ from deployments.sandbox.run import listen
 def served(app: FastAPI) -> Iterator[str]:
     """Its address, while it lives."""
     listener = listen(0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
+    server = listening.server(app, log_level="critical")
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     ends = time.monotonic() + 20

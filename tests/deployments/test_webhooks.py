@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,11 @@ def test_the_vendors_are_not_taken_for_each_other(client: Sender) -> None:
     assert client.request("GET", "/webhooks/stripe") == 405
 
 
+@pytest.mark.parametrize("path", ["/webhooks/stripe/", "//webhooks/stripe", "/webhooks//stripe", "/Webhooks/stripe"])
+def test_another_address_is_nowhere_and_leads_nowhere(client: Sender, path: str) -> None:
+    assert client.request("POST", path, content=STRIPE, headers=signed("stripe", STRIPE)) == 404
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.binary(max_size=400) | st.text(max_size=200).map(str.encode),
@@ -172,3 +178,21 @@ def test_without_a_secret_nothing_is_the_vendors(
     sender = Sender(receiver(Settings(), sqlite_record))
     for secret in ("", "whsec_", "None"):
         assert sender.post(source, body, {HEADERS[source]: signature(source, body, at, secret)}) == 401
+
+
+@pytest.mark.parametrize("source", ["stripe", "basta"])
+def test_the_beginning_that_every_secret_has_is_no_secret(sqlite_record: Record, source: str) -> None:
+    sender = Sender(receiver(Settings(STRIPE_WEBHOOK_SECRET="whsec_", BASTA_WEBHOOK_SECRET="whsec_"), sqlite_record))
+    body, at = genuine(source, "x"), int(now().timestamp())
+    for secret in ("", "whsec_"):
+        assert sender.post(source, body, {HEADERS[source]: signature(source, body, at, secret)}) == 401
+
+
+@pytest.mark.parametrize("spoil", [Path.mkdir, lambda file: file.write_bytes(b"{")], ids=["a folder", "half a file"])
+def test_a_token_file_that_cannot_be_read_lets_nothing_in(
+    client: Sender, sqlite_record: Record, tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    (tmp_path / ".cj-token.json").unlink()
+    spoil(tmp_path / ".cj-token.json")
+    assert client.post("cj", CJ, signed("cj", CJ)) == 401
+    assert kept(sqlite_record) == []

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import func, select
 
-from deployments.webhooks import STORE_SECONDS, receiver
+from deployments.webhooks import LOOK_SECONDS, LOOKS, STORE_SECONDS, STORES, receiver
 from tasks.lots.engine import Record, connect
 from tasks.lots.migrate import migrate
 from tasks.lots.records import InboxEvent
-from tests.deployments.test_webhooks import KNOWN, STRIPE, Sender, signed
+from tests.deployments.hostile import genuine
+from tests.deployments.test_webhooks import KNOWN, STRIPE, CountedBell, Sender, signed
 
 
 @pytest.fixture
@@ -45,6 +49,63 @@ def test_a_file_that_somebody_holds_for_long(sqlite_record: Record) -> None:
     holder.close()
     assert tell(client) == 200
     assert tell(client) == 200
+    assert kept(sqlite_record) == 1
+
+
+def test_who_only_looks_does_not_wait_behind_those_who_store(sqlite_record: Record) -> None:
+    """Sixty are told while somebody holds the file: more than it has lines, were each to take one."""
+    app = receiver(KNOWN, sqlite_record)
+    holder = sqlite3.connect(str(sqlite_record.engine.url.database), isolation_level=None, check_same_thread=False)
+    holder.execute("begin immediate")
+
+    async def go() -> tuple[list[int], int, int, float, int]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://receiver.invalid", timeout=60) as http:
+            bodies = [genuine("stripe", f"held-{number}") for number in range(60)]
+            posts = [
+                asyncio.create_task(http.post("/webhooks/stripe", content=body, headers=signed("stripe", body)))
+                for body in bodies
+            ]
+            await asyncio.sleep(0.5)
+            began = time.monotonic()
+            healthy, knock = await asyncio.gather(http.get("/healthz"), http.post("/webhooks/cj", content=b"{}"))
+            took = time.monotonic() - began
+            threads = sum("AnyIO" in thread.name for thread in threading.enumerate())
+            answers = [answer.status_code for answer in await asyncio.gather(*posts)]
+            await asyncio.to_thread(holder.execute, "rollback")
+            return answers, healthy.status_code, knock.status_code, took, threads
+
+    answers, healthy, knock, took, threads = asyncio.run(go())
+    holder.close()
+    assert answers == [503] * 60
+    assert (healthy, knock) == (200, 401)
+    assert took < LOOK_SECONDS
+    assert threads <= STORES + LOOKS
+
+
+def test_what_was_kept_too_late_to_be_answered_wakes_a_cycle_all_the_same(sqlite_record: Record) -> None:
+    """When it is told again it is no longer new, and would wake nobody."""
+    bell = CountedBell(KNOWN)
+    bell.rung = []
+    app = receiver(KNOWN, sqlite_record, bell)
+    holder = sqlite3.connect(str(sqlite_record.engine.url.database), isolation_level=None, check_same_thread=False)
+    holder.execute("begin immediate")
+
+    async def go() -> tuple[int, int]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://receiver.invalid", timeout=60) as http:
+            first = await http.post("/webhooks/stripe", content=STRIPE, headers=signed("stripe", STRIPE))
+            assert bell.rung == []
+            await asyncio.to_thread(holder.execute, "rollback")
+            ends = time.monotonic() + 20
+            while not bell.rung and time.monotonic() < ends:
+                await asyncio.sleep(0.05)
+            again = await http.post("/webhooks/stripe", content=STRIPE, headers=signed("stripe", STRIPE))
+            return first.status_code, again.status_code
+
+    assert asyncio.run(go()) == (503, 200)
+    holder.close()
+    assert bell.rung == ["stripe"]
     assert kept(sqlite_record) == 1
 
 
