@@ -3,105 +3,92 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import respx
-from pydantic import SecretStr
 
-from tasks.clients.cj import BalanceShort, Cj, NotFound, OffSale, OrderNumberTaken, TokenFile, TokenRefused, Usage
-from tasks.clients.cj.envelope import failure
-from tasks.clients.service import QuotaExhausted, ServiceRefused, ServiceUnavailable
+from tasks.clients.cj import BalanceShort, Cj, NotFound, OffSale, OrderNumberTaken, TokenRefused, Usage
+from tasks.clients.service import NotLetIn, QuotaExhausted, ServiceRefused, ServiceUnavailable
+from tests.clients.conftest import TOKEN, URL
 
-URL = "https://cj.invalid/api2.0/v1"
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-TOKEN = {
-    "openId": 9,
-    "accessToken": "tok_a",
-    "accessTokenExpiryDate": "2026-12-08T12:00:00+08:00",
-    "refreshToken": "tok_r",
-    "refreshTokenExpiryDate": "2027-05-22T12:00:00+08:00",
-}
+BALANCE = f"{URL}/shopping/pay/getBalance"
+NEW_TOKEN = {"code": 200, "data": {**TOKEN, "accessToken": "tok_b"}}
 
-
-@pytest.mark.parametrize(
-    ("code", "message", "kind", "executed"),
-    [
-        (1600000, "system busy", ServiceUnavailable, None),
-        (1600001, "invalid", TokenRefused, False),
-        (1600003, "bad refresh token", TokenRefused, False),
-        (1600100, "Param error", ServiceRefused, None),
-        (1600200, "QPS limit is 1 time/1second", ServiceUnavailable, False),
-        (1600201, "quota used up", QuotaExhausted, False),
-        (1600300, "order not found", NotFound, None),
-        (1600301, "read timed out", ServiceUnavailable, None),
-        (1602001, "product not found", OffSale, None),
-        (1602003, "variant off sale", OffSale, None),
-        (1603000, "IOSS missing", ServiceRefused, None),
-        (1603000, "System busy, please try again later", ServiceUnavailable, None),
-        (1603003, "order number already exists", OrderNumberTaken, None),
-        (1604000, "balance too low", BalanceShort, None),
-        (1605000, "carrier unknown", ServiceRefused, None),
-        (16900403, "parameter empty", ServiceRefused, None),
-        (16900500, "points exhausted", QuotaExhausted, False),
-        (429, "points exhausted", QuotaExhausted, False),
-        ("weird", "no number at all", ServiceRefused, None),
-    ],
-    ids=str,
-)
-def test_every_code_is_decided_once(code: Any, message: str, kind: type[Exception], executed: bool | None) -> None:
-    error = failure("any", 200, code, message, "r1")
-    assert type(error) is kind
-    assert getattr(error, "executed", None) is executed
+#: (HTTP status, code, message, what it is, whether CJ did anything): every code that CJ is known to give.
+CODES: list[tuple[int, Any, str, type[Exception], bool | None]] = [
+    (200, 1600000, "system busy", ServiceUnavailable, None),
+    *((200, code, "token", TokenRefused, False) for code in (1600001, 1600002, 1600003, 1600030, 1600031)),
+    (401, None, "unauthorized", TokenRefused, False),
+    *((200, code, "account", NotLetIn, False) for code in (*range(1600004, 1600014), 1601000)),
+    *((200, code, "Param error", ServiceRefused, None) for code in (1600100, 1600101)),
+    *((status, 1600200, "QPS limit is 1 time/1second", ServiceUnavailable, False) for status in (200, 429)),
+    (429, None, "Too Many Requests", ServiceUnavailable, False),
+    (200, 1600201, "quota used up", QuotaExhausted, False),
+    (200, 1600300, "order not found", NotFound, None),
+    (200, 1600301, "read timed out", ServiceUnavailable, None),
+    *((200, code, "off sale", OffSale, None) for code in (1602000, 1602001, 1602002, 1602003)),
+    (200, 1603000, "IOSS missing", ServiceRefused, None),
+    (200, 1603000, "System busy, please try again later", ServiceUnavailable, None),
+    *((200, code, "confirm or delete failed", ServiceRefused, None) for code in (1603001, 1603002)),
+    (200, 1603003, "order number already exists", OrderNumberTaken, None),
+    *((200, code, "payment failed", ServiceRefused, None) for code in (1603100, 1603101, 1603102, 1604001)),
+    (200, 1604000, "balance too low", BalanceShort, None),
+    *((200, code, "carrier or country", ServiceRefused, None) for code in (1605000, 1605001, 1605002)),
+    *((200, code, "callback", ServiceRefused, None) for code in (1606000, 1606001, *range(1607000, 1607004))),
+    *((200, code, "subscription", ServiceRefused, None) for code in range(1606010, 1606014)),
+    *(
+        (200, code, "elsewhere", ServiceRefused, None)
+        for code in (1607004, 1607006, 1607010, 1608001, 1609000, 1609016)
+    ),
+    *((200, code, "request", ServiceRefused, None) for code in (16900202, 16900203, 16900204, 16900205, 16900403)),
+    (200, 16900500, "points exhausted", QuotaExhausted, False),
+    (429, 429, "points exhausted", QuotaExhausted, False),
+    *((200, code, "test order", ServiceRefused, None) for code in (803, 804, 806, 811, 818, 819, 820, 821)),
+    (200, "weird", "no number at all", ServiceRefused, None),
+    (503, 1600100, "it fell over", ServiceUnavailable, None),
+]
 
 
-@pytest.fixture
-def cj(tmp_path: Path) -> Cj:
-    return Cj(
-        httpx.Client(),
-        api_key=SecretStr("hush"),
-        base_url=URL,
-        tokens=TokenFile(tmp_path / "token.json", lambda: NOW),
-        pace=lambda: None,
-        seen=SEEN.append,
-    )
+@pytest.mark.parametrize(("status", "code", "message", "kind", "executed"), CODES, ids=lambda one: str(one)[:12])
+def test_every_code_is_decided_once(
+    cj: Cj, login: Any, status: int, code: Any, message: str, kind: type[Exception], executed: bool | None
+) -> None:
+    login.post(f"{URL}/authentication/refreshAccessToken").mock(return_value=httpx.Response(200, json=NEW_TOKEN))
+    said = {"code": code, "result": False, "message": message, "data": None, "requestId": "r1", "pointsInfo": None}
+    login.get(BALANCE).mock(return_value=httpx.Response(status, json=said))
+    with pytest.raises(kind) as caught:
+        cj.balance()
+    assert type(caught.value) is kind
+    assert getattr(caught.value, "executed", None) is executed
 
 
-SEEN: list[Usage] = []
-
-
-@pytest.fixture(autouse=True)
-def login() -> Any:
-    SEEN.clear()
-    with respx.mock(assert_all_called=False) as router:
-        answer = httpx.Response(200, json={"code": 200, "result": True, "data": TOKEN})
-        router.post(f"{URL}/authentication/getAccessToken").mock(return_value=answer)
-        yield router
+def test_too_many_users_of_an_address_are_waited_for_longer_than_a_second(cj: Cj, login: Any) -> None:
+    said = {"code": 1600200, "result": False, "message": "Too Many Requests, one ip limit 3 users"}
+    login.get(BALANCE).mock(return_value=httpx.Response(429, json=said))
+    with pytest.raises(ServiceUnavailable) as caught:
+        cj.balance()
+    assert (caught.value.retry_after or 0) > 10
 
 
 def test_tokens_are_kept_for_their_owner_alone_and_one_login_serves_many_calls(
-    cj: Cj, login: Any, tmp_path: Path
+    cj: Cj, login: Any, seen: list[Usage], tmp_path: Path
 ) -> None:
     balance = {"code": 200, "data": {"amount": 12.34, "freezeAmount": None}, "pointsInfo": {"remaining": 70}}
-    login.get(f"{URL}/shopping/pay/getBalance").mock(return_value=httpx.Response(200, json=balance))
+    login.get(BALANCE).mock(return_value=httpx.Response(200, json=balance))
     assert cj.balance().amount_cents == 1_234
     assert cj.balance().amount_cents == 1_234
     assert login.routes[0].call_count == 1
     assert oct((tmp_path / "token.json").stat().st_mode)[-3:] == "600"
-    assert SEEN[-1] == Usage(endpoint="/shopping/pay/getBalance", free=True)  # it costs no points
+    assert seen[-1] == Usage(endpoint="/shopping/pay/getBalance", free=True)  # it costs no points
 
 
 def test_a_refused_token_is_dropped_and_the_call_made_once_more(cj: Cj, login: Any) -> None:
-    refreshed = {**TOKEN, "accessToken": "tok_b"}
-    login.post(f"{URL}/authentication/refreshAccessToken").mock(
-        return_value=httpx.Response(200, json={"code": 200, "data": refreshed})
-    )
+    login.post(f"{URL}/authentication/refreshAccessToken").mock(return_value=httpx.Response(200, json=NEW_TOKEN))
     refused = httpx.Response(200, json={"code": 1600001, "result": False, "message": "invalid token", "data": None})
     good = httpx.Response(200, json={"code": 200, "data": {"amount": "1.5"}})
-    route = login.get(f"{URL}/shopping/pay/getBalance").mock(side_effect=[refused, good])
+    route = login.get(BALANCE).mock(side_effect=[refused, good])
     assert cj.balance().amount_cents == 150
     assert route.call_count == 2
     assert route.calls.last.request.headers["CJ-Access-Token"] == "tok_b"
@@ -112,7 +99,7 @@ def test_there_is_one_login_in_300_seconds_until_the_file_is_deleted(cj: Cj, log
     login.post(f"{URL}/authentication/refreshAccessToken").mock(return_value=same)
     refused = httpx.Response(200, json={"code": 1600001, "result": False, "message": "invalid token", "data": None})
     good = httpx.Response(200, json={"code": 200, "data": {"amount": "1.5"}})
-    login.get(f"{URL}/shopping/pay/getBalance").mock(side_effect=[refused, good])
+    login.get(BALANCE).mock(side_effect=[refused, good])
     with pytest.raises(ServiceUnavailable, match="the last login is less than 300 s ago") as caught:
         cj.balance()
     assert caught.value.executed is False
@@ -159,7 +146,7 @@ def test_a_creation_without_an_order_id_is_unknown(cj: Cj, login: Any) -> None:
 
 
 def test_no_error_text_holds_the_key_or_the_token(cj: Cj, login: Any) -> None:
-    login.get(f"{URL}/shopping/pay/getBalance").mock(side_effect=httpx.ReadTimeout("slow"))
+    login.get(BALANCE).mock(side_effect=httpx.ReadTimeout("slow"))
     with pytest.raises(ServiceUnavailable) as caught:
         cj.balance()
     assert "hush" not in str(caught.value)

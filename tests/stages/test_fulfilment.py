@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from deployments.sandbox.cj import ERROR_WITH_EFFECT, SUCCESS_WITHOUT_EFFECT
 from deployments.sandbox.faults import Fault
+from deployments.sandbox.wire import Reply
 from tasks import tracking
 from tasks.fulfilment import ordering, steps
 from tasks.lots import pauses
@@ -204,6 +205,29 @@ def test_a_guard_that_cannot_be_read_means_wait_not_order(stage: Rehearsal, kind
         assert stage.status(lot) == "PAID"
         assert stage.cj.orders == []
         stage.advance(60)
+    stage.cycle()
+    assert stage.life(lot)[3:7] == BOUGHT
+
+
+#: What CJ's gateway says instead of an answer, all under HTTP 200 and without a refusal's code.
+SAYS_NOTHING = {
+    "null": {"code": 200, "result": True, "message": "Success", "data": None},
+    "an empty object": {"code": 200, "result": True, "message": "Success", "data": {}},
+    "words alone": {"message": "Get product inventory failed: Too Many Requests, one ip limit 3 users"},
+}
+
+
+@pytest.mark.parametrize("call", [VARIANT, FREIGHT], ids=["stock and price", "freight"])
+@pytest.mark.parametrize("said", list(SAYS_NOTHING))
+def test_an_answer_that_says_nothing_means_wait_and_gives_no_buyer_the_money_back(
+    stage: Rehearsal, said: str, call: str
+) -> None:
+    """B6: only CJ's own codes prove that goods are gone, and only a list that no way leads there."""
+    lot = sold(stage)
+    stage.exchange.scripted.append((f"cj {call}", Reply.of(SAYS_NOTHING[said])))
+    assert stage.cycle().name == "PartiallyDone"
+    assert (stage.status(lot), stage.cj.orders) == ("PAID", [])
+    stage.advance(60)
     stage.cycle()
     assert stage.life(lot)[3:7] == BOUGHT
 

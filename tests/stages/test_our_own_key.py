@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from deployments.sandbox.wire import Reply
 from tasks.lots.states import LotStatus
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 
@@ -42,6 +43,29 @@ def test_a_refused_login_at_cj_refunds_nobody_however_long_it_lasts(stage: Rehea
     stage.until_quiet()
     assert stage.status(lot) is LotStatus.DELIVERED
     assert len(stage.cj.orders) == 1
+
+
+def test_an_account_that_cj_suspends_refunds_nobody_however_long_it_lasts(stage: Rehearsal) -> None:
+    """CJ says of every call what is wrong with us; it says nothing of the goods."""
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    suspended = {"code": 1600005, "result": False, "message": "The account is suspended", "data": None}
+
+    def refuse(label: str) -> None:
+        if label.startswith("cj "):
+            stage.exchange.scripted.append((label, Reply.of(suspended)))
+
+    stage.exchange.before = refuse
+    for _ in range(5):  # past the days after which a refused order is refunded
+        stage.cycle()
+        stage.advance(DAY)
+    assert stage.status(lot) is LotStatus.PAID
+    assert stage.lot(lot).refund_status is None
+    assert "[CRITICAL] CJ refuses our login" in told(stage)
+    stage.exchange.before = lambda _: None
+    stage.until_quiet()
+    assert stage.status(lot) is LotStatus.DELIVERED
+    assert "[CRITICAL] OVER CJ refuses our login" in told(stage)
 
 
 def test_a_refused_key_at_stripe_bills_nobody_and_then_once(stage: Rehearsal) -> None:

@@ -98,7 +98,7 @@ class Cj:
             data = self._get("/product/variant/queryByVid", vid=vid, features="enable_inventory")
         except OffSale:
             return None
-        return reading.variant(data) if data else None
+        return reading.one_variant(data)
 
     def freight(
         self, *, from_country: str, to_country: str, vid: str, quantity: int = 1, zip_code: str | None = None
@@ -144,12 +144,12 @@ class Cj:
         if len(numbers_or_ids) > BATCH:
             raise ValueError(f"CJ gives {BATCH} orders at once, not {len(numbers_or_ids)}")
         data = self._call("POST", "/shopping/order/getOrderDetailBatch", json={"orderIds": list(numbers_or_ids)})
-        return tuple(reading.order(one) for one in data or ())
+        return tuple(reading.order(one) for one in reading.listed(data, "getOrderDetailBatch"))
 
     def list_orders(self, status: str, *, page: int = 1, size: int = BATCH) -> tuple[Order, ...]:
         """One page of the account's orders in a status; CJ lists none without one."""
         data = self._get("/shopping/order/list", pageNum=page, pageSize=size, status=status)
-        return tuple(reading.order(one) for one in (data or {}).get("list") or ())
+        return reading.order_page(data)
 
     def confirm_order(self, order_id: str) -> None:
         """Confirm a created order: it gets CJ's number and becomes UNPAID, a moment later."""

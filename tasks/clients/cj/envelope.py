@@ -13,6 +13,8 @@ SERVICE = "CJ"
 
 #: Calls on which doubt is harmless: nothing changes at CJ.
 TOKEN_CODES = frozenset({1600001, 1600002, 1600003, 1600030, 1600031})
+#: Not of what was asked, but of us: a suspended account, a key without the right.
+ACCOUNT_CODES = frozenset({*range(1600004, 1600014), 1601000})
 RATE_CODES = frozenset({1600200})
 QUOTA_CODES = frozenset({1600201, 16900500, 429})
 BUSY_CODES = frozenset({1600000, 1600301})
@@ -21,6 +23,8 @@ NUMBER_TAKEN = 1603003
 BALANCE_SHORT = frozenset({1604000})
 CREATION_FAILED = 1603000
 GONE_CODES = frozenset({1602000, 1602001, 1602002, 1602003})
+#: Each endpoint leaves out one or two of these; without any of them it is no answer of CJ's, whatever its status.
+MARKS = frozenset({"code", "result", "success"})
 #: Whatever these are refused for, it is our key or our account.
 LOGINS = frozenset({"getAccessToken", "refreshAccessToken"})
 BUSY_WORDS = ("busy", "try again", "later")
@@ -56,7 +60,7 @@ def open_envelope(answer: httpx.Response, operation: str) -> Any:
         body = loads(answer.content)
     except ValueError as error:
         raise ServiceUnavailable(SERVICE, operation, "no JSON came", status=answer.status_code) from error
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or (answer.status_code == 200 and not MARKS & body.keys()):
         raise ServiceUnavailable(SERVICE, operation, "no envelope came", status=answer.status_code)
     code = body.get("code")
     good = answer.status_code == 200 and code in (None, 0, 200)
@@ -88,6 +92,8 @@ def failure(operation: str, status: int, code: Any, message: str, request_id: st
         return QuotaExhausted(SERVICE, operation, said, **facts)
     if number in TOKEN_CODES or status == 401 or (operation in LOGINS and number not in BUSY_CODES and status < 500):
         return TokenRefused(SERVICE, operation, said, **facts)
+    if number in ACCOUNT_CODES:
+        return NotLetIn(SERVICE, operation, said, **facts)
     if number in BUSY_CODES or (number == CREATION_FAILED and any(word in message.lower() for word in BUSY_WORDS)):
         return ServiceUnavailable(SERVICE, operation, said, **facts)
     if status >= 500:

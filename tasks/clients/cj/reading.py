@@ -34,6 +34,13 @@ def _unusable(operation: str, what: str) -> ServiceUnavailable:
     return ServiceUnavailable(SERVICE, operation, f"the answer has no {what}")
 
 
+def listed(data: Any, operation: str) -> list[Any]:
+    """A list, which may be empty; nothing at all is no empty list, but an answer that says nothing."""
+    if not isinstance(data, list):
+        raise _unusable(operation, "list")
+    return data
+
+
 def maybe_price(value: Any) -> int | None:
     """A price, or None where CJ left it empty or unreadable: the caller waits, it never guesses."""
     try:
@@ -83,6 +90,13 @@ def search_page(data: Any) -> SearchPage:
     return SearchPage(found=tuple(found(row) for row in rows), total=whole(data.get("totalRecords")) or len(rows))
 
 
+#: The names of the four endpoints' counts. Where a row has none of them, it tells nothing: that is not "none left".
+COUNTS = (
+    "totalInventory", "totalInventoryNum", "storageNum",
+    "cjInventory", "cjInventoryNum", "factoryInventory", "factoryInventoryNum",
+)  # fmt: skip
+
+
 def stock(row: dict[str, Any]) -> Stock:
     """One area's stock, under any of the four endpoints' names."""
     ours = whole(row.get("cjInventory", row.get("cjInventoryNum"))) or 0
@@ -103,7 +117,9 @@ def stocks(rows: Any) -> tuple[Stock, ...] | None:
             rows = answers.loads(rows)
         except ValueError:
             return None
-    return tuple(stock(row) for row in rows) if isinstance(rows, list) else None
+    if not isinstance(rows, list) or any(all(whole(row.get(name)) is None for name in COUNTS) for row in rows):
+        return None
+    return tuple(stock(row) for row in rows)
 
 
 def variant(row: dict[str, Any]) -> Variant:
@@ -119,6 +135,13 @@ def variant(row: dict[str, Any]) -> Variant:
         image_url=next(iter(addresses(row.get("variantImage"))), None),
         stock=stocks(row.get("inventories")),
     )
+
+
+def one_variant(data: Any) -> Variant:
+    """One variant asked for by its id; what is not sold any more has a code of its own."""
+    if not isinstance(data, dict) or not data.get("vid"):
+        raise _unusable("variant/queryByVid", "variant")
+    return variant(data)
 
 
 def product(data: Any) -> Product:
@@ -140,23 +163,31 @@ def product(data: Any) -> Product:
 
 def product_stock(data: Any) -> dict[str, tuple[Stock, ...]]:
     """Stock by variant id."""
-    rows = (data or {}).get("variantInventories") or ()
-    return {str(row["vid"]): stocks(row.get("inventory")) or () for row in rows}
+    if not isinstance(data, dict):
+        raise _unusable("getInventoryByPid", "stock")
+    told = data.get("variantInventories") or ()
+    return {str(row["vid"]): stocks(row.get("inventory")) or () for row in told}
 
 
 def freights(data: Any) -> tuple[Freight, ...]:
-    """The dearer of the stated total and the sum of its parts: the total may be null, missing or 0."""
-    options = []
-    for row in data or ():
+    """The dearer of the stated total and the sum of its parts: the total may be null, missing or 0.
+
+    No way is an empty list. Ways without any price are none that could be judged, unless CJ says what is wrong.
+    """
+    options, unpriced = [], False
+    for row in listed(data, "freightCalculate"):
         parts = [maybe_price(row.get(name)) for name in ("logisticPrice", "taxesFee", "clearanceOperationFee")]
         total = maybe_price(row.get("totalPostageFee"))
         cost = max(total or 0, sum(part or 0 for part in parts))
         if cost <= 0 or not row.get("logisticName"):
+            unpriced = unpriced or not row.get("errorEn")
             continue  # no price is no offer
         low, _, high = str(row.get("logisticAging") or "").partition("-")
         options.append(
             Freight(name=row["logisticName"], cost_cents=cost, days_low=whole(low), days_high=whole(high or low))
         )
+    if unpriced and not options:
+        raise _unusable("freightCalculate", "price")
     return tuple(options)
 
 
@@ -188,6 +219,13 @@ def order(data: dict[str, Any]) -> Order:
         is_sandbox=data.get("isSandbox") in (1, True, "1", "true"),
         paid_at=moment(data.get("paymentDate")),
     )
+
+
+def order_page(data: Any) -> tuple[Order, ...]:
+    """A page of the account's orders; an empty one has an empty list, or none."""
+    if not isinstance(data, dict):
+        raise _unusable("order/list", "page")
+    return tuple(order(one) for one in data.get("list") or ())
 
 
 def order_body(new: NewOrder, sandbox: bool) -> dict[str, Any]:
@@ -258,5 +296,5 @@ def tracks(data: Any) -> tuple[Track, ...]:
             status=_text(row.get("trackingStatus")),
             delivered=str(row.get("trackingStatus") or "").lower().startswith(DELIVERED_WORDS),
         )
-        for row in data or ()
+        for row in listed(data, "trackInfo")
     )
