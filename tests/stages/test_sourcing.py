@@ -112,9 +112,8 @@ def test_at_most_two_calls_a_listed_product_and_two_a_run(stage: Rehearsal) -> N
 )
 def test_a_text_that_was_cut_within_an_emoji_stops_nothing(stage: Rehearsal, cut: str) -> None:
     """CJ's suppliers and Basta's bidders write as they like, and somebody cuts it by its length."""
-    for product in stage.cj.catalogue.products:
-        object.__setattr__(product, "name", product.name + cut)
-    object.__setattr__(stage.person("ada"), "name", f"Ada {cut}")
+    stage.cj.catalogue.rename(lambda product: product.name + cut)
+    stage.person("ada").name = f"Ada {cut}"
     (lot,) = stage.sell("ada")
     stage.cycle()
     assert stage.status(lot) == "CJ_PAID"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from deployments.sandbox.cj.envelope import Refusal
 from deployments.sandbox.cj.invention import Product, Stock, Variant, invent
 from deployments.sandbox.cj.options import CjOptions
@@ -22,7 +25,10 @@ class Catalogue:
 
     def __init__(self, options: CjOptions) -> None:
         self._options = options
-        self.products = invent(options.catalogue_seed)
+        self._shelve(invent(options.catalogue_seed))
+
+    def _shelve(self, products: tuple[Product, ...]) -> None:
+        self.products = products
         self._products = {product.pid: product for product in self.products}
         self._variants = {variant.vid: variant for product in self.products for variant in product.variants}
         self._by_sku = {variant.sku: variant for variant in self._variants.values()}
@@ -82,6 +88,10 @@ class Catalogue:
         if product.pid in self._options.delisted_pids:
             return False
         return any(variant.vid not in self._options.delisted_vids for variant in product.variants)
+
+    def rename(self, called: Callable[[Product], str]) -> None:
+        """Let every product be called otherwise here; what was invented stays as it is, as other worlds share it."""
+        self._shelve(tuple(replace(product, name=called(product)) for product in self.products))
 
     def price_cents(self, vid: str) -> int:
         """What one costs now."""

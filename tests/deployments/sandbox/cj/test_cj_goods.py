@@ -195,3 +195,10 @@ def test_categories_have_three_levels_and_lead_to_products(account):
     first = tree[0]["categoryFirstList"][0]["categorySecondList"][0]
     rows = account.data("GET", "/product/listV2", categoryId=first["categoryId"], size=100)
     assert rows["totalRecords"] == 14
+
+
+def test_goods_that_are_called_otherwise_in_one_world_keep_their_names_in_another(account, open_account):
+    pid, name = account.oddity("plain").pid, account.oddity("plain").name
+    account.cj.catalogue.rename(lambda product: f"{product.name}!")
+    assert account.data("GET", "/product/query", pid=pid)["productNameEn"] == f"{name}!"
+    assert open_account().data("GET", "/product/query", pid=pid)["productNameEn"] == name
