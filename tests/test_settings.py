@@ -1,5 +1,7 @@
 """Settings: one sentence for whatever is wrong, and no secret in it."""
 
+import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -171,3 +173,22 @@ def test_the_example_file_lists_every_setting() -> None:
     example = (Path(__file__).parents[1] / ".env.example").read_text()
     listed = {line.lstrip("# ").split("=")[0] for line in example.splitlines() if "=" in line}
     assert {str(field.alias) for field in Settings.model_fields.values()} <= listed
+
+
+def test_the_defaults_are_the_operators() -> None:
+    """What he was promised; where he sets nothing, this holds."""
+    settings = Settings.load()
+    assert settings.resend_from == "Placer Auctions <noreply@placerauctions.com>"
+    assert settings.cj_token_file.name == ".cj-token.json"
+    assert (settings.cj_min_interval_seconds, settings.quota_warning, settings.quota_critical) == (1.2, 200, 100)
+    assert (settings.max_products_per_run, settings.max_cost_cents, settings.sourcing_runs_per_day) == (5, 5_000, 2)
+    assert (settings.reserve_ratio, settings.price_rise_limit) == (Decimal("1.30"), Decimal("0.20"))
+    assert (settings.payment_retry_days, settings.payment_deadline_days) == ((1, 3), 7)
+    assert (settings.alert_webhook_url, settings.resend_api_key, settings.daily_spend_cap_usd) == (None, None, None)
+
+
+def test_the_example_file_gives_every_default() -> None:
+    example = (Path(__file__).parents[1] / ".env.example").read_text()
+    shown = dict(line.lstrip("# ").split("=", 1) for line in example.splitlines() if re.match(r"(# )?[A-Z_]+=", line))
+    given = {name: value.strip('"') for name, value in shown.items() if value and name != "POSTGRES_PASSWORD"}
+    assert Settings.load(**given) == Settings.load()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,30 @@ def test_there_is_one_login_in_300_seconds_until_the_file_is_deleted(cj: Cj, log
     assert caught.value.executed is False
     (tmp_path / "token.json").unlink()
     assert cj.balance().amount_cents == 150
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda file: file.unlink(),
+        lambda file: file.write_text("{"),
+        lambda file: file.write_bytes(b"\xff"),
+        lambda file: file.write_text("{}"),
+        lambda file: file.write_text(""),
+    ],
+    ids=["deleted", "half a file", "no text", "nothing in it", "empty"],
+)
+def test_a_token_file_that_is_gone_or_broken_means_one_login_anew(
+    cj: Cj, login: Any, tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    login.get(f"{URL}/shopping/pay/getBalance").mock(
+        return_value=httpx.Response(200, json={"code": 200, "data": {"amount": "1.5"}})
+    )
+    assert cj.balance().amount_cents == 150
+    spoil(tmp_path / "token.json")
+    assert [cj.balance().amount_cents, cj.balance().amount_cents] == [150, 150]
+    assert login.routes[0].call_count == 2
+    assert json.loads((tmp_path / "token.json").read_text())["access"] == TOKEN["accessToken"]
 
 
 def test_only_1600300_proves_that_an_order_is_absent(cj: Cj, login: Any) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from deployments.cli import main
 from tasks.desk import prepare
+from tasks.lots.clock import now
 from tasks.lots.models import SourcingRun
 from tasks.settings import Settings
 
@@ -166,6 +167,25 @@ def test_a_missing_key_is_named(home: Path, capsys: pytest.CaptureFixture[str]) 
     (home / ".env.local").write_text("ACCOUNT_ID=a\n")
     assert run("process") == 2
     assert "CJ_API_KEY is not set" in capsys.readouterr().err
+
+
+def test_the_third_run_of_a_day_is_exit_status_2_and_nothing_is_begun(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deployments.commands import work
+
+    monkeypatch.setattr(work, "start_temporary_server", lambda: pytest.fail("a server was started"))
+    with prepare(Settings.load()).write() as session:
+        for word in ("phone stand", "desk lamp"):
+            today = now().date().isoformat()
+            done = {"max_cost_cents": 5_000, "max_products": 5, "publish": True, "state": "DONE", "counted_on": today}
+            session.add(SourcingRun(keyword=word, created_at=now(), **done))
+    assert run("source", "--keyword", "usb hub") == 2
+    told = capsys.readouterr()
+    assert "2 sourcing runs are used up" in told.err
+    assert (told.err.count("\n"), told.out) == (1, "")
+    with prepare(Settings.load()).read() as session:
+        assert [one.keyword for one in session.scalars(select(SourcingRun))] == ["phone stand", "desk lamp"]
 
 
 def test_51_dollars_await_approval_and_nothing_is_done(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from deployments.commands import dashboard, schedule
 from deployments.commands.progress import expected_calls, time_left
-from tasks.lots import leases, ledger
+from tasks.lots import cj_calls, leases, ledger
 from tasks.lots.engine import Record
 from tasks.lots.ledger import Kind
 from tasks.lots.models import Buyer, Invoice, Sale
@@ -24,14 +25,16 @@ from tests.conftest import HeldClock
 SERVER = "http://127.0.0.1:4200/api"
 
 
-def page(record: Record, plan: dict[str, Any] | None = None) -> str:
+def page(record: Record, plan: dict[str, Any] | None = None, *, coloured: bool = False) -> str:
     settings = Settings(STRIPE_SECRET_KEY="sk_test_x")
     with record.read() as session:
         view = dashboard.view(session, settings)
     if plan:
         view["schedule"] = plan
     out = io.StringIO()
-    dashboard.show(Console(file=out, width=160), view)
+    dashboard.show(
+        Console(file=out, width=200, force_terminal=coloured, color_system="standard" if coloured else None), view
+    )
     return out.getvalue()
 
 
@@ -136,3 +139,46 @@ def test_an_empty_storefront_is_named(sqlite_record: Record) -> None:
     with sqlite_record.write() as session:
         make_lot(session, LotStatus.PUBLISHED)
     assert "storefront empty" not in page(sqlite_record).lower()
+
+
+def test_lots_that_are_stuck_or_failed_are_named_with_the_reason_and_what_comes_next(
+    sqlite_record: Record, held_clock: HeldClock
+) -> None:
+    limits = {LotStatus.AUCTION_CLOSED: 1, LotStatus.PAID: 1, LotStatus.CJ_ORDERED: 4}
+    with sqlite_record.write() as session:
+        for status, hours in limits.items():
+            for since in (hours + 0.1, hours - 0.1):
+                lot = make_lot(session, status, title=f"{status} for {since:.1f} h")
+                lot.status_since = held_clock.now() - timedelta(hours=since)
+        waits = make_lot(session, LotStatus.AUCTION_CLOSED, stripe_invoice_id="in_1", title="its buyer has days")
+        waits.status_since = held_clock.now() - timedelta(hours=30)
+        make_lot(session, LotStatus.PAYMENT_FAILED, error_message="card_declined", title="declined")
+        make_lot(session, LotStatus.CJ_OUT_OF_STOCK, error_message="the variant is gone", title="no stock")
+        make_lot(session, LotStatus.PAID, hold_reason="no address", title="held")
+        make_lot(session, LotStatus.SHIPPED, title="all is well")
+    rows = [line for line in page(sqlite_record).splitlines() if "│" in line]
+    stuck = sorted(line.split("│")[3].strip() for line in rows if "(stuck)" in line)
+    assert stuck == ["AUCTION_CLOSED for 1.1 h", "CJ_ORDERED for 4.1 h", "PAID for 1.1 h"]
+    named = {title: line for line in rows for title in ("declined", "no stock", "held") if f" {title} " in line}
+    assert "card_declined" in named["declined"]
+    assert "the buyer pays, or the card is" in named["declined"]
+    assert "the variant is gone" in named["no stock"]
+    assert "the next cycle refunds it" in named["no stock"]
+    assert "no address" in named["held"]
+    assert not any("all is well" in line or "its buyer has days" in line for line in rows)
+
+
+def test_the_quota_stands_at_the_bottom_with_its_age_yellow_below_200_and_red_below_100(
+    sqlite_record: Record, held_clock: HeldClock
+) -> None:
+    with sqlite_record.write() as session:
+        for endpoint, allowed in (("/ample", 200), ("/little", 199), ("/least", 99)):
+            cj_calls.told(session, {endpoint: allowed}, "total")
+    shown = page(sqlite_record, coloured=True)
+    lines = [line for line in shown.splitlines() if "/" in line][-3:]
+    assert [line.count("2026-11-23 12:00") for line in lines] == [1, 1, 1]
+    colour = {"/least": "31", "/little": "33", "/ample": "32"}
+    for line, (endpoint, allowed) in zip(lines, (("/least", 99), ("/little", 199), ("/ample", 200)), strict=True):
+        assert endpoint in line
+        assert f"\x1b[{colour[endpoint]}m{allowed}" in line
+    assert shown.splitlines().index(lines[-1]) == len(shown.splitlines()) - 2  # the table's own last rule follows

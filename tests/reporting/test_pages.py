@@ -39,6 +39,9 @@ def test_a_lot_is_linked_to_its_pages_at_the_vendors(sqlite_record: Record) -> N
         sandbox = pages.lots(session, settings(**SANDBOX))
     assert "[Stripe](https://dashboard.stripe.com/invoices/in_9)" in live
     assert "[Stripe](https://dashboard.stripe.com/test/invoices/in_9)" in test
+    for page in (live, test):
+        assert "[Basta](https://dashboard.basta.app/)" in page
+        assert "[CJ](https://cjdropshipping.com/)" in page
     assert "[sandbox](http://127.0.0.1:1/)" in sandbox
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,16 @@ def exists(test: str) -> bool:
     return (ROOT / path).is_file() and name in names_in(path)
 
 
+def all_exist(tests: Sequence[str]) -> None:
+    assert tests
+    assert [test for test in tests if not exists(test)] == []
+
+
 @pytest.mark.parametrize("row", [*rows.CHECKLIST, *rows.SYMPTOMS, *rows.GUARDRAILS], ids=lambda row: row[0])
 def test_each_row_stands_in_the_book_and_names_a_test_that_is_there(row: rows.Row) -> None:
-    _, words, test = row
+    _, words, *tests = row
     assert any(words in line for line in LINES), words
-    assert exists(test), test
+    all_exist(tests)
 
 
 def test_nothing_was_left_out_of_the_tables() -> None:
@@ -62,10 +67,10 @@ def test_nothing_was_left_out_of_the_tables() -> None:
 
 @pytest.mark.parametrize("row", rows.ALERTS, ids=lambda row: row[0])
 def test_each_alert_of_old_has_a_section_a_name_in_the_table_and_a_test(row: rows.Row) -> None:
-    words, name, test = row
+    words, name, *tests = row
     assert words in PROSE
     assert name in {alert.name for alert in ALERTS}
-    assert exists(test), test
+    all_exist(tests)
 
 
 def test_each_alert_links_to_a_section_and_no_section_is_without_its_alert() -> None:
@@ -76,12 +81,12 @@ def test_each_alert_links_to_a_section_and_no_section_is_without_its_alert() -> 
 
 
 def test_each_variable_and_dashboard_is_there_with_basta_s_account() -> None:
-    for name, words, test in rows.VARIABLES:
+    for name, words, *tests in rows.VARIABLES:
         assert any(f"`{name}`" in line and words in line for line in section("Settings").splitlines()), name
-        assert exists(test), test
-    for _, address, test in rows.DASHBOARDS:
+        all_exist(tests)
+    for _, address, *tests in rows.DASHBOARDS:
         assert address in section("Dashboards")
-        assert exists(test), test
+        all_exist(tests)
     assert rows.BASTA_ACCOUNT in section("Dashboards")
     known = {str(field.alias) for field in Settings.model_fields.values()}
     elsewhere = {"CRON_SECRET", "NEXTAUTH_SECRET", "NEXTAUTH_URL", "POSTGRES_PASSWORD"}  # of old, and of compose.yaml
@@ -94,18 +99,18 @@ def test_each_variable_and_dashboard_is_there_with_basta_s_account() -> None:
 def test_whom_to_call_and_when_not_to() -> None:
     call, never = section("When to call a developer").split("Do not call for:")
     for part, table in ((call, rows.ESCALATIONS), (never, rows.NEVER_ESCALATED)):
-        for _, words, test in table:
+        for _, words, *tests in table:
             assert words in part
-            assert exists(test), test
+            all_exist(tests)
 
 
 def test_every_status_and_schedule_is_explained() -> None:
     life = section("A lot's life")
     assert [str(status) for status in LotStatus if str(status) not in life] == []
-    assert [test for test in rows.STATUSES.values() if not exists(test)] == []
-    for old, when, test in rows.SCHEDULES:
+    all_exist([*rows.STATUSES.values()])
+    for old, when, *tests in rows.SCHEDULES:
         assert any(old in line and when in line for line in section("Schedules").splitlines())
-        assert exists(test), test
+        all_exist(tests)
 
 
 def test_what_cancelling_does_is_told_for_every_status_as_the_code_has_it() -> None:

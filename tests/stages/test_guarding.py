@@ -29,6 +29,37 @@ def test_a_lot_stuck_for_four_hours_is_told_once_and_so_is_its_end(stage: Rehear
     assert sum("OVER" in post.text for post in stage.sink.posts) == 1
 
 
+def test_an_order_that_nobody_pays_is_told_after_four_hours_and_louder_after_eight(stage: Rehearsal) -> None:
+    """Buying is paused between an order's confirmation and its payment, and forgotten so."""
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+
+    def pause(label: str) -> None:
+        if label == "cj PATCH /shopping/order/confirmOrder":
+            with stage.record.write() as session:
+                pauses.pause(session, "buying")
+
+    stage.exchange.after = pause
+    stage.cycles(23)
+    assert stage.status(lot) == "CJ_ORDERED"
+    assert stage.incidents("stuck:lot") == []
+    stage.cycles(3)
+    (incident,) = stage.incidents("stuck:lot")
+    assert (incident.severity, incident.lot_id) == ("MEDIUM", lot)
+    stage.cycles(25)
+    (incident,) = stage.incidents("stuck:lot")
+    assert incident.severity == "HIGH"
+    told = [post.text.split("\n")[0] for post in stage.sink.posts if f"Lot {lot} has been" in post.text]
+    assert [line.split("]")[0] for line in told] == ["[MEDIUM", "[HIGH"]
+    assert "WORSE" in told[1]
+    with stage.record.write() as session:
+        pauses.resume(session, "all")
+    stage.exchange.after = lambda label: None
+    stage.cycles(2)
+    assert stage.status(lot) == "CJ_PAID"
+    assert stage.incidents("stuck:lot") == []
+
+
 def test_a_buyer_who_has_days_to_pay_is_not_stuck(stage: Rehearsal) -> None:
     stage.person("ada", "ignores")
     stage.sell("ada")

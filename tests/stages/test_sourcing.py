@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from deployments.sandbox.faults import Fault
-from tasks.lots import cj_calls, incidents
+from tasks.lots import cj_calls, incidents, keywords
 from tasks.lots.incidents import Trouble
+from tasks.sourcing import Refused
 from tests.simulation.rehearsal import DAY, Rehearsal
 
 
@@ -124,3 +125,16 @@ def test_a_text_that_was_cut_within_an_emoji_stops_nothing(stage: Rehearsal, cut
     (post,) = stage.sink.posts
     assert "?" in post.text
     assert ("👍" in post.text) is ("👍" in cut)
+
+
+def test_a_rotation_without_an_active_word_is_said_with_what_to_type_and_nothing_is_searched(stage: Rehearsal) -> None:
+    with stage.record.write() as session:
+        resting = keywords.add(session, "phone stand", 4_500).id
+        keywords.switch(session, resting, on=False)
+    with pytest.raises(Refused, match="No active keyword is in the rotation: add one with pipeline keywords add"):
+        stage.source(None)
+    assert stage.calls("cj", "GET /product/listV2") == 0
+    with stage.record.write() as session:
+        keywords.switch(session, resting, on=True)
+    assert stage.source(None).is_completed()
+    assert [lot.keyword for lot in stage.lots()] == ["phone stand"]
