@@ -31,6 +31,8 @@ PATIENCE: dict[str, tuple[float, Callable[[int], bool]]] = {
     "basta": (10.0, lambda status: status < 500),
     "stripe": (10.0, lambda status: 200 <= status < 300),
 }
+#: Before a webhook is brought again; twice as long each time.
+PAUSE_SECONDS = 0.5
 Scope = dict[str, Any]
 logger = logging.getLogger("sandbox")
 #: The newest rows of each table that the page shows.
@@ -127,7 +129,7 @@ class Server:
             self.world.webhook_log.append((self.world.clock.now(), delivery.source, delivery.label, status))
             if status and good(status):
                 return
-            await asyncio.sleep(0.5 * 2**turn)
+            await asyncio.sleep(PAUSE_SECONDS * 2**turn)
 
 
 def _newest(rows: Sequence[Any]) -> list[Any]:

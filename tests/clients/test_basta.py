@@ -85,6 +85,14 @@ def test_unknown_is_neither_sold_nor_unsold(changes: dict[str, object], won: boo
     ("status", "body", "kind"),
     [
         pytest.param(200, {"errors": [{"message": "order line already exists"}]}, Already, id="already"),
+        pytest.param(200, {"errors": [{"message": "sale is already published"}]}, Already, id="already published"),
+        pytest.param(200, {"errors": [{"message": "duplicate registration"}]}, Already, id="duplicate"),
+        pytest.param(200, {"errors": [{"message": "FAILED_PRECONDITION: paid"}]}, ServiceRefused, id="precondition"),
+        pytest.param(200, {"data": None, "errors": [{"message": "permission denied"}]}, KeyRefused, id="no right"),
+        pytest.param(200, {"errors": [{"message": "internal error"}]}, ServiceUnavailable, id="broken under 200"),
+        pytest.param(400, {"errors": [{"message": "the body is no JSON"}]}, ServiceRefused, id="bad body"),
+        pytest.param(401, {}, KeyRefused, id="key under 401"),
+        pytest.param(200, [], ServiceUnavailable, id="a list"),
         pytest.param(200, {"errors": [{"message": "sale not found"}]}, Missing, id="missing"),
         pytest.param(200, {"errors": [{"message": "unauthenticated"}]}, KeyRefused, id="key under 200"),
         pytest.param(403, {}, KeyRefused, id="key under 403"),
@@ -94,7 +102,7 @@ def test_unknown_is_neither_sold_nor_unsold(changes: dict[str, object], won: boo
         pytest.param(200, {}, ServiceUnavailable, id="no data"),
     ],
 )
-def test_every_error_is_decided_once(status: int, body: dict[str, object], kind: type[Exception]) -> None:
+def test_every_error_is_decided_once(status: int, body: object, kind: type[Exception]) -> None:
     basta = Basta(httpx.Client(), url=URL, account_id="a", api_key=SecretStr("hush"))
     with respx.mock as router:
         router.post(URL).mock(return_value=httpx.Response(status, json=body))
@@ -102,3 +110,22 @@ def test_every_error_is_decided_once(status: int, body: dict[str, object], kind:
             basta.cancel_order("o")
     assert type(caught.value) is kind
     assert "hush" not in str(caught.value)
+
+
+def test_a_picture_goes_to_its_storage_without_our_key_and_without_the_host_that_basta_names() -> None:
+    slot = {
+        "imageId": "img-1", "uploadUrl": "https://storage.invalid/put/1", "imageUrl": "https://cdn.invalid/1",
+        "headers": [{"key": "Host", "value": "elsewhere.invalid"}, {"key": "x-upload", "value": "1"}],
+    }  # fmt: skip
+    basta = Basta(httpx.Client(), url=URL, account_id="a", api_key=SecretStr("hush"))
+    with respx.mock as router:
+        router.post(URL).mock(return_value=httpx.Response(200, json={"data": {"createUploadUrl": slot}}))
+        put = router.put("https://storage.invalid/put/1").mock(return_value=httpx.Response(200))
+        upload = basta.upload_url("s", "i", order=1, content_type="image/png", external_id="image-1")
+        basta.put_image(upload, b"png", "image/png")
+    sent = put.calls.last.request
+    assert sent.content == b"png"
+    assert (sent.headers["host"], sent.headers["content-type"], sent.headers["x-upload"]) == (
+        "storage.invalid", "image/png", "1",
+    )  # fmt: skip
+    assert "x-api-key" not in sent.headers

@@ -9,11 +9,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
+from deployments.sandbox import server
+from deployments.sandbox.cj import Order
 from deployments.sandbox.faults import KINDS, Fault
 from deployments.sandbox.run import build_world as new_world
 from deployments.sandbox.run import in_thread, listen
@@ -181,6 +185,7 @@ class Receiver:
     def __init__(self, answers: list[int]) -> None:
         self.came: list[tuple[dict[str, str], bytes]] = []
         self._answers = answers
+        self.dawdles: list[float] = []
         self._listener = listen(0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/hook"
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -202,8 +207,10 @@ class Receiver:
         while len(body) < int(headers["content-length"]):
             body += connection.recv(65_536)
         self.came.append((headers, body))
+        time.sleep(self.dawdles.pop(0) if self.dawdles else 0)
         status = self._answers.pop(0) if self._answers else 200
-        connection.sendall(f"HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
+        with suppress(OSError):  # who was kept waiting may be gone
+            connection.sendall(f"HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -274,6 +281,57 @@ def test_stripes_couriers_bring_each_event_as_often_as_the_mode_says(
     http.post("/control/webhooks", json={"mode": "normal", "stripe": ""})
     assert {json.loads(body)["type"] for _, body in receiver.came} == {"customer.updated"}
     assert len({json.loads(body)["id"] for _, body in receiver.came}) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "came"),
+    [([200], 1), ([204, 500, 200], 3), ([500] * 9, 4)],
+    ids=["taken", "only 200 is taken", "given up after three more tries"],
+)
+def test_cjs_couriers_take_200_alone_and_come_three_times_more_with_the_same_message(
+    world: World,
+    http: httpx.Client,
+    receive: Callable[..., Receiver],
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[int],
+    came: int,
+) -> None:
+    monkeypatch.setattr(server, "PAUSE_SECONDS", 0.01)
+    receiver, cj = receive(*answers), world.vendors["cj"]
+    cj.options.webhook_url = receiver.url
+    cj.webhooks.parcel(order := an_order())
+    cj.options.webhook_url = ""
+    until(lambda: len(receiver.came) == came)
+    time.sleep(0.3)  # long enough for one more, if there were one
+    assert len(receiver.came) == came
+    assert len({body for _, body in receiver.came}) == 1
+    told = json.loads(receiver.came[0][1])
+    assert told["params"]["orderId"] == int(order.order_id)
+
+
+def test_a_receiver_that_is_slower_than_cjs_three_seconds_did_not_take_it(
+    world: World, http: httpx.Client, receive: Callable[..., Receiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience, good = server.PATIENCE["cj"]
+    assert patience == 3.0
+    monkeypatch.setitem(server.PATIENCE, "cj", (0.2, good))
+    monkeypatch.setattr(server, "PAUSE_SECONDS", 0.01)
+    receiver, cj = receive(), world.vendors["cj"]
+    receiver.dawdles = [0.4]
+    cj.options.webhook_url = receiver.url
+    cj.webhooks.parcel(an_order())
+    cj.options.webhook_url = ""
+    until(lambda: len(receiver.came) == 2)
+    until(lambda: [status for *_, status in world.webhook_log[-2:]] == [0, 200])
+
+
+def an_order() -> Order:
+    at = datetime(2026, 11, 23, 10, tzinfo=UTC)
+    return Order(
+        number="HS-1", order_id="2611230000000000001", code="SD1", shipment_id="SD2", status="SHIPPED", lines=(),
+        address={"city": "Dover"}, logistic_name="P", from_country="CN", goods_cents=1, postage_cents=1, grams=1,
+        is_sandbox=False, created=at,
+    )  # fmt: skip
 
 
 def test_lost_webhooks_never_come(world: World, http: httpx.Client, receive: Callable[..., Receiver]) -> None:

@@ -248,6 +248,15 @@ def test_a_lost_event_is_read_back_from_the_log_and_sent_again_with_its_own_key(
     assert log(account)[0]["status"] == "PENDING"
 
 
+def test_an_event_may_come_twice_with_one_key(account):
+    subscribe(account, "SALE_STATUS_CHANGED")
+    account.world.webhook_mode = "doubled"
+    account.publish(account.sale())
+    first, second = told(account)
+    assert first == second
+    assert first["idempotencyKey"]
+
+
 def test_subscriptions_pile_up_are_changed_and_removed_by_their_id(account):
     one, two = subscribe(account, "SALE_STATUS_CHANGED", "SALE_STATUS_CHANGED")
     account.publish(account.sale())

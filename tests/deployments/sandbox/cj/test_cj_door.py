@@ -95,6 +95,17 @@ def test_the_second_call_within_a_second_is_refused_and_not_done(open_account, s
     assert account.call("GET", "/shopping/pay/getBalance")["code"] == 200
 
 
+def test_the_pace_is_kept_by_logins_too_and_a_write_that_breaks_it_is_not_done(open_account):
+    account = open_account()
+    body = account.order_body()
+    account.login()
+    account.cj.options.min_interval_seconds = 1e6
+    assert account.code("POST", "/shopping/order/createOrderV2", body) == 1600200
+    assert account.cj.orders == []
+    assert account.login()["code"] == 1600200
+    assert account.cj.gate.breaches == 2
+
+
 def test_the_gate_counts_from_the_last_call_that_it_let_in():
     now = [100.0]
     gate = Gate(CjOptions(), monotonic=lambda: now[0])

@@ -60,6 +60,17 @@ def test_search_prices_are_texts_with_two_dashes_and_query_prices_have_one(accou
     assert any(re.match(r"\d+\.\d( |$)", price) for price in everything)
 
 
+def test_a_price_is_a_number_here_a_text_there_and_a_range_elsewhere(account):
+    told = [
+        account.data("GET", "/product/query", pid=product.pid)["sellPrice"]
+        for product in account.cj.catalogue.products
+        if not product.gone
+    ]
+    assert {type(price) for price in told} == {float, str}
+    assert any(re.fullmatch(r"\d+\.\d{2}", str(price)) for price in told if isinstance(price, str))
+    assert any(re.fullmatch(r"\d+\.\d{2}-\d+\.\d{2}", str(price)) for price in told)
+
+
 def test_a_search_can_be_narrowed_by_price_and_stock(account):
     cheap = search(account, "desk lamp", endSellPrice="5")
     assert all(float(row["sellPrice"].split(" ")[0]) <= 5 for row in cheap)

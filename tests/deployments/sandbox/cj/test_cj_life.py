@@ -153,6 +153,23 @@ def test_a_doubled_event_keeps_its_message_id(open_account):
     assert len(ids) == 2 * len(set(ids))
 
 
+def test_events_come_out_of_order_or_not_at_all_where_the_mode_says_so(open_account):
+    account = open_account(webhook_url=HOOK, ship_after_seconds=100, deliver_after_seconds=300)
+    account.world.webhook_mode = "shuffled"
+    paid(account)
+    account.pass_time(400)
+    told = [one["params"]["orderStatus"] for one in account.told() if one["type"] == "ORDER"]
+    story = ["PENDING", "PROCESSING", "SHIPPED", "DELIVERED"]
+    assert sorted(told) == sorted(story)
+    assert told != story
+    account.world.deliveries.clear()
+    account.world.webhook_mode = "lost"
+    paid(account, "HS-43")
+    account.pass_time(400)
+    assert account.told() == []
+    assert account.cj.order("HS-43").status == "DELIVERED"
+
+
 def test_deletion_and_cancellation_are_told(open_account):
     account = open_account(webhook_url=HOOK)
     account.data("DELETE", "/shopping/order/deleteOrder", orderId=account.create("HS-1")["orderId"])
