@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from deployments.cli import main
-from tasks.desk import prepare
+from tasks.desk import Desk, prepare, working_at
 from tasks.lots.clock import now
 from tasks.lots.models import SourcingRun
 from tasks.settings import Settings
+from tasks.sourcing import runs
 
 
 @pytest.fixture(autouse=True)
@@ -186,6 +187,24 @@ def test_the_third_run_of_a_day_is_exit_status_2_and_nothing_is_begun(
     assert (told.err.count("\n"), told.out) == (1, "")
     with prepare(Settings.load()).read() as session:
         assert [one.keyword for one in session.scalars(select(SourcingRun))] == ["phone stand", "desk lamp"]
+
+
+@pytest.mark.parametrize("command", [("source",), ("run", "--keyword", "usb hub")], ids=["source", "run"])
+def test_the_days_third_run_is_refused_in_one_sentence_and_begins_nothing(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings.load()
+    with working_at(Desk(settings, prepare(settings))) as desk:
+        for word in ("one", "two"):
+            (begun,) = runs.begin(word, 5_000, 5, False)
+            runs.mark_counted(begun.id)
+            runs.finish(begun.id)
+    assert run(*command) == 2
+    told = capsys.readouterr()
+    assert "Today's 2 sourcing runs are used up: the next may begin at 00:00 UTC." in told.err
+    assert (told.err.count("\n"), told.out) == (1, "")
+    with desk.record.read() as session:
+        assert [one.keyword for one in session.scalars(select(SourcingRun))] == ["one", "two"]
 
 
 def test_51_dollars_await_approval_and_nothing_is_done(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,6 +39,7 @@ ROWS: list[Row] = [
     ("B6", "a guard cannot be read: wait, not order", [
         f"{BUYING}::test_a_guard_that_cannot_be_read_means_wait_not_order",
         f"{BUYING}::test_a_guard_that_cannot_be_read_at_stripe_means_wait_too",
+        f"{BUYING}::test_an_answer_that_says_nothing_means_wait_and_gives_no_buyer_the_money_back",
     ]),
     ("B7", "delisted, no stock, stock elsewhere", [f"{BUYING}::TestOutOfStock"]),
     ("B8", "dearer goods, freight, another country: CJ_PRICE_CHANGED", [f"{BUYING}::TestDearer"]),
@@ -125,6 +126,7 @@ ROWS: list[Row] = [
         f"{LISTING}::test_a_sale_without_any_picture_is_not_published_and_is_no_success",
     ]),
     ("L4", "a range of prices: the guard judges the variant bought", [
+        f"{SOURCING}::test_a_product_of_9_to_89_dollars_is_judged_by_the_variant_that_can_be_had",
         f"{SOURCING}::test_the_cost_guard_judges_the_variant_that_is_bought_landed",
     ]),
     ("L5", "the same keyword next day: nothing beyond its stock", [
@@ -133,6 +135,7 @@ ROWS: list[Row] = [
     ("L6", "quota at 150, 90, 0, unknown", [f"{SOURCING}::TestQuota"]),
     ("L7", "the day's third run; six products; $51", [
         f"{RUNS}::test_the_third_run_of_a_day_is_refused_and_the_next_day_begins_anew",
+        f"{CLI}::test_the_days_third_run_is_refused_in_one_sentence_and_begins_nothing",
         f"{RUNS}::test_six_products_and_an_empty_word_are_refused_and_leave_nothing",
         f"{RUNS}::test_a_cost_above_the_limit_asks_once_and_does_nothing",
         f"{CLI}::test_51_dollars_await_approval_and_nothing_is_done",

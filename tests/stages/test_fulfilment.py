@@ -284,6 +284,16 @@ class TestOutOfStock:
         assert stage.life(lot)[3:7] == BOUGHT
         only_one(stage)
 
+    def test_another_warehouse_from_which_it_would_cost_too_much_is_not_bought_from(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        vid, planned = stage.lot(lot).cj_vid, stage.lot(lot).from_country
+        other = "US" if planned == "CN" else "CN"
+        stage.cj.set_stock(vid, planned, 0)
+        stage.cj.set_stock(vid, other, 5)
+        stage.cj.scale_freight("US", 5)
+        refunded(stage, lot, "CJ_PRICE_CHANGED")
+        assert stage.cj.orders == []
+
 
 class TestDearer:
     """B8."""
@@ -302,9 +312,9 @@ class TestDearer:
         assert stage.life(lot)[3:7] == BOUGHT
         only_one(stage)
 
-    def test_freight_three_times_as_dear(self, stage: Rehearsal) -> None:
+    def test_freight_that_doubles(self, stage: Rehearsal) -> None:
         lot = sold(stage)
-        stage.cj.scale_freight("US", 3)
+        stage.cj.scale_freight("US", 2)
         refunded(stage, lot, "CJ_PRICE_CHANGED")
 
     def test_a_buyer_in_another_country_is_judged_by_the_freight_to_there(self, stage: Rehearsal) -> None:

@@ -9,7 +9,7 @@ import pytest
 from deployments.sandbox.faults import Fault
 from tasks.lots import cj_calls, incidents, keywords
 from tasks.lots.incidents import Trouble
-from tasks.sourcing import Refused
+from tasks.sourcing import Refused, choose
 from tests.simulation.rehearsal import DAY, Rehearsal
 
 
@@ -28,6 +28,21 @@ def test_the_cost_guard_judges_the_variant_that_is_bought_landed(stage: Rehearsa
             one for product in stage.cj.catalogue.products for one in product.variants if one.vid == lot.cj_vid
         )
         assert lot.goods_cents == variant.price_cents
+
+
+def test_a_product_of_9_to_89_dollars_is_judged_by_the_variant_that_can_be_had(stage: Rehearsal) -> None:
+    """L4: the search shows its low end, and says nothing of what is in stock."""
+    (product,) = (
+        one for one in stage.cj.catalogue.products if one.oddity == "accessory" and one.kind.keyword == "desk lamp"
+    )
+    assert product.search_price == "9.00 -- 89.00"
+    cheap = choose(product.pid, 5_000)
+    assert isinstance(cheap, dict)
+    assert (cheap["goods_cents"], cheap["landed_cents"] <= 5_000) == (900, True)
+    for variant in product.variants:
+        if variant.price_cents != 8_900:
+            stage.cj.delist(variant.vid)
+    assert choose(product.pid, 5_000) == "too dear"
 
 
 def test_the_same_keyword_the_next_day_lists_no_variant_beyond_its_stock(stage: Rehearsal) -> None:
