@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -255,6 +257,19 @@ def test_a_pause_is_shown_on_top_and_ends(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out.startswith("buying is paused")
     assert run("resume", "all") == 0
     assert "Storefront empty" in (run("status"), capsys.readouterr().out)[1]
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "--json"], ["keywords", "list"], ["pause", "buying"]])
+def test_what_only_looks_or_pauses_imports_no_prefect(words: list[str]) -> None:
+    typed = f"""import sys
+from deployments.cli import main
+try:
+    main({words})
+finally:
+    sys.stderr.write("Prefect" if "prefect" in sys.modules else "")"""
+    done = subprocess.run([sys.executable, "-c", typed], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
 
 
 def test_a_report_of_an_empty_record_says_so_and_is_written_all_the_same(

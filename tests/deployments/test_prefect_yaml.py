@@ -38,6 +38,51 @@ def test_the_run_form_takes_what_the_commands_take() -> None:
         assert (keyword["minLength"], keyword["maxLength"]) == (1, LONGEST)
 
 
+#: flow -> parameter -> what its field shows: its default, and the least and the most that it takes.
+FORM: dict[str, dict[str, tuple[Any, Any, Any]]] = {
+    "flows.sourcing.sourcing": {
+        "keyword": (None, 1, 200),
+        "max_cost": (50, 0, 10_000),
+        "max_products": (5, 1, 5),
+        "publish": (False, None, None),
+        "dry_run": (False, None, None),
+    },
+    "flows.processing.processing": {"sale_id": (None, 1, 200)},
+    "flows.monitoring.monitoring": {
+        "sale_id": ("required", 1, 200),
+        "poll_interval_s": (30, 1, 3_600),
+        "until": ("paid", ["paid", "delivered"], None),
+    },
+    "flows.end_to_end.end_to_end": {
+        "keyword": ("required", 1, 200),
+        "max_cost": (50, 0, 10_000),
+        "max_products": (5, 1, 5),
+        "publish": (False, None, None),
+        "poll_interval_s": (30, 1, 3_600),
+    },
+}
+
+
+@pytest.mark.parametrize("entrypoint", FORM)
+def test_the_run_form_shows_each_parameters_default_and_bounds(entrypoint: str) -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    flow: Any = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+    schema = flow.parameters.model_dump()
+    shown = {}
+    for name, one in schema["properties"].items():
+        bounds = {**next(iter(one.get("anyOf", [{}]))), **one}
+        least = next(
+            (bounds[key] for key in ("minimum", "exclusiveMinimum", "minLength", "enum") if key in bounds), None
+        )
+        most = next((bounds[key] for key in ("maximum", "maxLength") if key in bounds), None)
+        shown[name] = ("required" if name in schema["required"] else one.get("default"), least, most)
+        for bound in (least, most):  # in words too, as the form shows no number's bounds beside its field
+            if isinstance(bound, int) and "Length" not in str(bounds.keys()) and bound:
+                assert f"{bound:,}" in one["description"], (name, bound)
+    assert shown == FORM[entrypoint]
+
+
 def test_the_deployments_are_those_that_were_promised() -> None:
     names = {f"{one['entrypoint'].split('.')[-2].replace('_', '-')}/{one['name']}" for one in DEPLOYMENTS}
     assert names == {
