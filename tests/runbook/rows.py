@@ -300,3 +300,21 @@ FLAGS: list[tuple[str, str, object]] = [
     ("run", "--max-cost", "50"),
     ("run", "--publish", False),
 ]
+
+#: What the contracts leave open, or mark as a guess: words of its line in the go-live list.
+UNPROVEN = (
+    "points or call counts", "kinds of quota", "unique in the account or in a shop", "refused after a delete or cancel",
+    "`payType` 2 with a short balance", "`payId` freezes", "begin as CREATED, as UNPAID, or paid", "`payBalance` takes",
+    "15 or 180 days", "HTTP status of a refused pace", "of a refused token", "off sale", "body of its probe",
+    "when a webhook is sent again, and when a topic is suspended", "sandbox orders send webhooks",
+    "second `externalId`", "the order of `sales`", "filter by status", "right after `createOrder`",
+    "repeated `createInvoice` and `createPayment`", "texts and codes of errors", "HTTP status of a wrong key",
+    "rate limits", "how they spell a status", "uploaded picture appears", "which kinds and sizes are taken",
+    "revision of the schema", "OPENED to CLOSING", "lot without a reserve", "side of a step's bound",
+    "more than 50", "moves of an order are refused", "fees of its own", "rounds a percentage", "`idType: USER_ID`",
+    "`Order`, `Sale` and `User` hooks", "in which order hooks come",
+    "endpoint's API version", "metadata of an invoice item", "more than one payment", "crediting an open invoice to zero",
+    "a list shows a new invoice", "`events.list` reaches", "currency of a draft", "payment is disputed",
+    "Checkout's setup mode",
+    "domain of `RESEND_FROM`", "takes our messages", "premium",
+)  # fmt: skip

@@ -118,6 +118,13 @@ def test_what_cancelling_does_is_told_for_every_status_as_the_code_has_it() -> N
     assert told == {str(status): sentence for status, (_, sentence) in CANCELLING.items()}
 
 
+def test_the_go_live_list_names_all_that_the_contracts_leave_open_and_how_to_settle_it() -> None:
+    lines = [line.split("|")[1:3] for line in section("Before going live").splitlines() if line.startswith("| ")][1:]
+    assert [words for words in rows.UNPROVEN if not any(words in open_ for open_, _ in lines)] == []
+    assert [open_ for open_, how in lines if not how.strip()] == []
+    assert [open_ for open_, _ in lines if not any(words in open_ for words in rows.UNPROVEN)] == []
+
+
 def command_at(words: list[str]) -> tuple[Any, list[str]]:
     """The command that these words name, and what is left of them."""
     found: Any = get_command(app)
