@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import httpx
@@ -18,6 +18,9 @@ from tasks.lots.ledger import Kind, total
 from tasks.lots.models import History, Invoice, InvoiceLine, Lot
 from tasks.lots.records import Effect
 from tasks.lots.states import MOVES, LotStatus
+
+#: What Prefect gives at once: rows, and events.
+PAGE, EVENTS = 200, 50
 
 
 def check(stage: Stage) -> list[tuple[str, list[str]]]:
@@ -34,10 +37,10 @@ def check(stage: Stage) -> list[tuple[str, list[str]]]:
             ("every paid lot delivered or refunded, every won lot invoiced", list(_ends(session))),
             ("nothing bought without a captured payment", list(_bought(session, world))),
             ("no item at Basta without a lot of ours, no listed lot without its item", list(_items(session, world))),
-            ("the ledger ties to Stripe and CJ, to the cent", list(_books(stage, session, world))),
+            ("the ledger ties to Stripe, CJ and Basta, to the cent", list(_books(stage, session, world))),
             ("no illegal move, every history whole and in order", list(unlawful_lives(session))),
-            ("one mail a key, CJ's calls never closer than allowed", list(_pace(stage))),
-            ("no secret and no address in Prefect's logs, artifacts and runs", list(_secrets(stage))),
+            ("one mail a key, CJ's calls never closer nor more than allowed", list(_pace(stage))),
+            ("no secret and no address in a log, run, artifact, event or alert", list(_secrets(stage))),
         ]
 
 
@@ -133,6 +136,11 @@ def _books(stage: Stage, session: Session, world: dict[str, Any]) -> Iterable[st
     for what, (ours, theirs) in pairs.items():
         if ours != theirs:
             yield f"{what}: {ours} cents here, {theirs} there"
+    bids = {item["id"]: item["current_bid"] for sale in world["sales"] for item in sale["items"]}
+    for lot in session.scalars(select(Lot).where(Lot.paid_at.is_not(None))):
+        hammer = total(session, Kind.HAMMER, lot_id=lot.id)
+        if hammer != bids.get(str(lot.basta_item_id)):
+            yield f"lot {lot.id}: {hammer} cents here, {bids.get(str(lot.basta_item_id))} at Basta"
 
 
 def unlawful_lives(session: Session) -> Iterable[str]:
@@ -155,6 +163,10 @@ def _pace(stage: Stage) -> Iterable[str]:
     gaps = [later - sooner for sooner, later in pairwise(sorted(desk().sent_to_cj))]
     if gaps and min(gaps) < stage.interval:
         yield f"two calls of CJ left {min(gaps):.4f} s apart"
+    cj: Any = stage.world.vendors["cj"]
+    if cj.gate.breaches:
+        yield f"CJ found {cj.gate.breaches} calls too close"
+    yield from (f"{path} was called with nothing left of its quota" for _, path in cj.quota.refused)
 
 
 def mailed_twice(mails: Iterable[Any]) -> Iterable[str]:
@@ -163,7 +175,7 @@ def mailed_twice(mails: Iterable[Any]) -> Iterable[str]:
 
 
 def _secrets(stage: Stage) -> Iterable[str]:
-    """Read everything Prefect keeps, and look for what must not be there."""
+    """Read everything that Prefect keeps and that the operator was told, and look for what must not be there."""
     hidden = {"sk_test_sandbox", "re_sandbox", "whsec_sandbox", "sandbox-cj"}
     for person in stage.world.people.all():
         hidden.add(person.email)
@@ -171,7 +183,23 @@ def _secrets(stage: Stage) -> Iterable[str]:
             hidden.add(person.address.line1)
     with desk().record.read() as session:
         assert session.execute(select(func.count()).select_from(Effect)).scalar_one()
-    for what in ("logs", "artifacts", "flow_runs", "task_runs"):
-        asked = {"limit": 200}
-        text = httpx.post(f"{stage.server_url}/api/{what}/filter", json=asked, timeout=20).text
-        yield from (f"{one!r} is in Prefect's {what}" for one in hidden if one in text)
+    alerts: Any = stage.world.vendors["alerts"]
+    pages = chain(kept_by_prefect(stage.server_url), (("alerts", post.text) for post in alerts.posts))
+    found = {(one, what) for what, text in pages for one in hidden if one in text}
+    yield from (f"{one!r} is in the {what}" for one, what in sorted(found))
+
+
+def kept_by_prefect(server_url: str) -> Iterable[tuple[str, str]]:
+    """All that a Prefect server keeps of its runs, page by page: what it is, and its text."""
+    with httpx.Client(base_url=f"{server_url}/api", timeout=20) as http:
+        for what in ("logs", "artifacts", "flow_runs", "task_runs"):
+            offset, full = 0, True
+            while full:
+                answer = http.post(f"/{what}/filter", json={"limit": PAGE, "offset": offset}).raise_for_status()
+                yield what, answer.text
+                offset, full = offset + PAGE, len(answer.json()) == PAGE
+        answer = http.post("/events/filter", json={"limit": EVENTS}).raise_for_status()
+        yield "events", answer.text
+        while following := answer.json()["next_page"]:
+            answer = http.get(following).raise_for_status()
+            yield "events", answer.text

@@ -79,8 +79,9 @@ def _perform(console: Console, stage: Stage, began: float, longest: float) -> bo
 
 
 def _verdict(console: Console, stage: Stage) -> bool:
-    """The lots, the money, and a line per promise; whether all were kept."""
+    """The lots, the money, and a line per promise; whether all were kept, and all was seen that was to be seen."""
     from deployments.demo.invariants import check
+    from deployments.demo.programme import shown
     from tasks.desk import desk
     from tasks.reporting import lots_table
     from tasks.reports.money import lot_frame, rates
@@ -88,6 +89,7 @@ def _verdict(console: Console, stage: Stage) -> bool:
 
     with desk().record.read() as session:
         rows, money = lots_table(session), rates(lot_frame(session))
+        came, missed = shown(session)
     table = Table(title="Lots", title_justify="left")
     for name in ("lot", "status", "title", "hammer", "landed", "note"):
         table.add_column(name, justify="right" if name in ("lot", "hammer", "landed") else "left", max_width=44)
@@ -102,6 +104,9 @@ def _verdict(console: Console, stage: Stage) -> bool:
         f"[bold]{dollars(money.margin_cents)}[/] ({margin}), refund rate [bold]{refunds}[/] "
         f"of {money.paid_lots} paid lots."
     )
+    console.print(f"Among them: {'; '.join(came)}.")
+    for what in missed:
+        console.print(f"[red]Not among them: {what}.[/]")
     told = taken(stage)
     silent = [vendor for vendor in ("stripe", "basta", "cj") if not told[vendor]]
     counts = ", ".join(f"{number} of {vendor}" for vendor, number in sorted(told.items()))
@@ -114,7 +119,7 @@ def _verdict(console: Console, stage: Stage) -> bool:
         console.print(f"{mark} {number:2}. {promise}")
         for one in broken[:5]:
             console.print(f"           [red]{one}[/]")
-    return not silent and not any(broken for _, broken in results)
+    return not silent and not missed and not any(broken for _, broken in results)
 
 
 def _stay(console: Console, stage: Stage) -> None:
