@@ -27,10 +27,10 @@ from tests.runbook.test_rows import BOOK, typed
 
 #: These run until they are ended: they are started, and seen to listen.
 ENDLESS = ("webhooks", "sandbox")
-#: The demo is run whole by `.ci/run`; the others are Prefect's own, or one needs a worker (see tests/browser).
+#: The demo is run whole by `.ci/run`; Docker's are parsed (tests/deployments/test_containers.py), as no engine is here.
 ELSEWHERE = {"pipeline demo"}
-#: What stands in a block is meant to be pasted; a name in a sentence is not.
-IN_BLOCKS = set(re.findall(r"^pipeline .*$", BOOK, re.MULTILINE))
+#: A name in a sentence, and nothing to paste: the whole command stands elsewhere in the book.
+NAMES = {"pipeline lot show", "pipeline webhooks", "pipeline restore --from FILE"}
 #: A doctor without a worker finds one missing; a lot may be past what is asked, which is refused in a sentence;
 #: the books may differ for the moment in which a parcel or a refund is under way; and who waits half a second only
 #: does not hear of every message that it arrived (tests/flows/test_alerts.py does).
@@ -47,8 +47,15 @@ FAST = {
 
 def in_order() -> list[str]:
     """The book's commands as they come, each once; pauses are ended where they were begun."""
-    known = {one for one in typed() if one in IN_BLOCKS and one not in ELSEWHERE}
-    return sorted(known, key=lambda one: BOOK.index(one))
+    known = {one for one in typed() if one.startswith("pipeline ")} - ELSEWHERE - NAMES
+    return sorted(known, key=place)
+
+
+def place(command: str) -> int:
+    """Where it stands in the book first, in a line of its own or in a sentence."""
+    found = re.search(rf"^{re.escape(command)}$|`{re.escape(command)}`", BOOK, re.MULTILINE)
+    assert found, command
+    return found.start()
 
 
 def type_it(words: list[str]) -> int:
@@ -107,6 +114,10 @@ def test_every_command_of_the_book_does_what_it_says(
     with clock.held_by(lambda: datetime.now(UTC), lambda seconds: time.sleep(min(seconds, LONGEST_WAIT))):
         surprises = list(surprising(names, capsys))
     assert surprises == []
+    for line in (one for one in typed() if one.startswith("prefect ")):  # its deployment was made by `pipeline setup`
+        command = [sys.executable, "-m", *shlex.split(line)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def surprising(names: dict[str, str], capsys: pytest.CaptureFixture[str]) -> Iterator[str]:
