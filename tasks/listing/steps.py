@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from tasks.cycling import Several
 from tasks.desk import desk
 from tasks.listing import making, pictures, publishing
 from tasks.listing.publishing import Published
@@ -24,9 +25,9 @@ def list_lot(lot_id: int) -> str:
 
 
 @task(task_run_name="pictures of lot {lot_id}", **ACTING)
-def put_pictures(lot_id: int) -> int:
+def put_pictures(lot_id: int) -> Several:
     """Upload a lot's pictures; how many are up. Running it again uploads none twice."""
-    return pictures.put_pictures(desk(), lot_id, run_logger())
+    return Several(pictures.put_pictures(desk(), lot_id, run_logger()), "uploaded")
 
 
 @task(task_run_name="publish sale {sale_row}", **ACTING)

@@ -72,6 +72,7 @@ def test_when_no_picture_of_a_lot_can_be_had_it_is_removed_and_said_so(
     assert "Image 1: not uploaded, " in caplog.text
     assert f"Image 1: uploaded (lot {second.id})" in caplog.text  # the words that the operator looks for
     assert stage.lot(second.id).images_verified > 0
+    assert f"pictures: {stage.lot(second.id).images_verified} uploaded" in caplog.text
 
 
 def test_a_sale_without_any_picture_is_not_published_and_is_no_success(stage: Rehearsal) -> None:
