@@ -118,6 +118,31 @@ def test_a_signature_of_another_time_is_refused(client: Sender, source: str, shi
     assert client.post(source, body, signed(source, body, shift)) == 401
 
 
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ("t={t},v1={bad},v1={good}", 200),
+        ("t={t},v1={good},v1={bad}", 200),
+        ("v0={bad}, v1={good}, t={t}", 200),
+        ("t={t},v0={good}", 401),
+        ("t={t},v1={bad},v1={bad}", 401),
+        ("t={t},t={t},v1={good}", 401),  # two readers may take it for two times
+        ("t={old},t={t},v1={good}", 401),
+        ("t=+{t},v1={good}", 401),
+        ("v1={good}", 401),
+    ],
+)
+@pytest.mark.parametrize("source", ["stripe", "basta"])
+def test_while_a_secret_is_changed_either_signature_holds_and_one_time_is_said_once(
+    client: Sender, sqlite_record: Record, source: str, form: str, status: int
+) -> None:
+    body, at = {"stripe": STRIPE, "basta": BASTA}[source], int(now().timestamp())
+    good = signature(source, body, at).rpartition("=")[2]
+    header = form.format(t=at, old=at - 900, good=good, bad="0" * 64)
+    assert client.post(source, body, {HEADERS[source]: header}) == status
+    assert len(kept(sqlite_record)) == (status == 200)
+
+
 def test_the_vendors_are_not_taken_for_each_other(client: Sender) -> None:
     assert client.post("cj", STRIPE, signed("stripe", STRIPE)) == 401
     assert client.request("GET", "/webhooks/stripe") == 405
