@@ -15,6 +15,14 @@ from tests.simulation.rehearsal import Rehearsal, rehearsal_settings
 Stage = Callable[..., Rehearsal]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def logging_as_in_a_run() -> None:
+    """Prefect sets up the logging at its first step, and whoever listened till then hears nothing more."""
+    from prefect.logging.configuration import setup_logging
+
+    setup_logging()
+
+
 @pytest.fixture
 def rehearse(sqlite_record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Make a rehearsal, with settings that differ from the defaults where named."""
