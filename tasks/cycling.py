@@ -20,6 +20,8 @@ from tasks.retrying import Step, is_inline, run_logger
 AT_ONCE = 8
 #: So many absences of a vendor in a row end a stage: the rest would only wait for the same.
 ABSENCES = 3
+#: So many of those that failed stand in a cycle's last line by their ids; each has a line of its own in the log.
+NAMED = 5
 
 
 class Several(NamedTuple):
@@ -42,7 +44,8 @@ class Tally:
         """For the log and the artifact."""
         parts = [f"{number} {outcome}" for outcome, number in sorted(self.counts.items()) if number]
         if self.failures:
-            parts.append(f"{len(self.failures)} failed")
+            more = f" and {len(self.failures) - NAMED} more" if len(self.failures) > NAMED else ""
+            parts.append(f"{len(self.failures)} failed ({', '.join(list(self.failures)[:NAMED])}{more})")
         if self.left:
             parts.append(f"{self.left} left for the next cycle")
         return f"{self.stage}: {', '.join(parts) or 'nothing to do'}"

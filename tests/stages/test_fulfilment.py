@@ -202,6 +202,7 @@ def test_a_guard_that_cannot_be_read_means_wait_not_order(stage: Rehearsal, kind
     for _ in range(2):
         state = stage.cycle()
         assert state.name == "PartiallyDone"
+        assert f"fulfil: 1 failed ({lot})" in state.message
         assert stage.status(lot) == "PAID"
         assert stage.cj.orders == []
         stage.advance(60)
