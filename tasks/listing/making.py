@@ -110,5 +110,9 @@ def list_lot(desk: Desk, lot_id: int) -> str:
     def refused(session: Session, _: Attempt, error: Exception) -> None:
         move(session, lot_id, LotStatus.CANCELLED, why=f"Basta refused it: {error}")
 
-    outcome = desk.settle(f"lot:{lot_id}", Manner(look=look, act=act, record=record, refused=refused))
+    def undo(item_id: str) -> None:
+        desk.basta.remove_item(sale_id, item_id)  # nobody could be sold what no lot of ours stands behind
+
+    manner = Manner(look=look, act=act, record=record, refused=refused, undo=undo)
+    outcome = desk.settle(f"lot:{lot_id}", manner)
     return "refused" if outcome.came is Came.REFUSED else "listed"

@@ -27,10 +27,9 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from tasks.lots import incidents, pauses, restored
+from tasks.lots import late, pauses, restored
 from tasks.lots.clock import now
 from tasks.lots.engine import Record, insert_once
-from tasks.lots.incidents import Trouble
 from tasks.lots.manners import SETTLED, UNSETTLED, Answer, Attempt, Came, Manner, Outcome, Proof, Resume, State
 from tasks.lots.records import Effect
 
@@ -296,8 +295,9 @@ def _act(record: Record, owner: str, attempt: Attempt, manner: Manner, refusal: 
 
 
 def _record(record: Record, owner: str, attempt: Attempt, manner: Manner, answer: Answer, state: State) -> Outcome:
+    twin: str | None = None
     with record.write() as session:
-        came_late = _locked(session, attempt.key).vendor_id
+        came_first = _locked(session, attempt.key).vendor_id
         mine = session.execute(
             update(Effect)
             .where(Effect.key == attempt.key, Effect.owner == owner, Effect.state.not_in(SETTLED))
@@ -314,56 +314,16 @@ def _record(record: Record, owner: str, attempt: Attempt, manner: Manner, answer
             .execution_options(synchronize_session="fetch")
         ).scalar_one_or_none()
         if mine is None:
-            return _late(session, attempt, answer)
-        if came_late is not None:  # from a worker whose lease was taken, and who had acted all the same
-            _compare(session, attempt.key, came_late, answer.vendor_id)
-        manner.record(session, attempt, answer)
+            twin = late.kept(session, attempt.key, answer.vendor_id, manner)
+        else:
+            if came_first is not None:  # from a worker whose lease was taken, and who had acted all the same
+                twin = late.compared(session, attempt.key, answer.vendor_id, came_first, manner)
+            manner.record(session, attempt, answer)
+    if twin is not None:
+        late.take_back(record, attempt.key, twin, manner)
+    if mine is None:
+        return Outcome(Came.BUSY, answer.vendor_id, answer.facts, error="the lease was over, and another worker has it")
     return Outcome(Came.DONE, answer.vendor_id, answer.facts, first_time=True)
-
-
-def _late(session: Session, attempt: Attempt, answer: Answer) -> Outcome:
-    """The lease was taken meanwhile: keep the vendor's id all the same, and tell the operator of it."""
-    effect = session.get_one(Effect, attempt.key)
-    if effect.vendor_id is not None or effect.state in SETTLED:
-        _compare(session, attempt.key, effect.vendor_id, answer.vendor_id)
-    else:
-        effect.vendor_id = answer.vendor_id
-        incidents.report(session, _after_its_lease(effect))
-    return Outcome(Came.BUSY, answer.vendor_id, answer.facts, error=effect.error)
-
-
-def _compare(session: Session, key: str, known: str | None, also: str | None) -> None:
-    """Two workers got an answer for one effect: the same one, or a duplicate that a person must undo."""
-    if known == also:
-        incidents.over(session, f"late:{key}")
-        return
-    effect = session.get_one(Effect, key, populate_existing=True)
-    effect.error = f"a second answer came late: {also} beside {known}"
-    incidents.report(session, _duplicate(effect, f"{also} beside {known}"))
-
-
-def _after_its_lease(effect: Effect) -> Trouble:
-    return Trouble(
-        key=f"late:{effect.key}",
-        alert="duplicate",
-        severity="HIGH",
-        title=f"An answer for {effect.key} came after its lease was over",
-        text=f"{effect.vendor_id} is kept. Another worker looks for it meanwhile; should it act too, that is told.",
-        command="pipeline status",
-        lot_id=effect.lot_id,
-    )
-
-
-def _duplicate(effect: Effect, ids: str) -> Trouble:
-    return Trouble(
-        key=f"late:{effect.key}",
-        alert="duplicate",
-        severity="CRITICAL",
-        title=f"{effect.key} may have happened twice",
-        text=f"The vendor gave {ids}. Look at both there, and undo the one that our record does not name.",
-        command="pipeline pause all",
-        lot_id=effect.lot_id,
-    )
 
 
 def _refuse(record: Record, owner: str, attempt: Attempt, manner: Manner, error: Exception) -> Outcome:

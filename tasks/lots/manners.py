@@ -86,6 +86,8 @@ class Manner:
         conclusive: the vendor itself refuses a second one, so an absent look may act at once.
         twice: two absent looks, a quiet time apart, are needed before acting again (money without a vendor key).
         most: attempts before a person must decide; None for no end.
+        undo: take back what has this vendor's id, where two workers made the same thing; None where none can, or
+            where the vendor's own key makes one of both.
     """
 
     look: Callable[[Attempt], Answer | Resume | None]
@@ -96,6 +98,7 @@ class Manner:
     conclusive: bool = False
     twice: bool = False
     most: int | None = None
+    undo: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -252,6 +253,82 @@ def test_a_second_act_does_not_hide_the_id_that_came_late(
     ((severity, text),) = alerts(record)
     assert severity == "CRITICAL"
     assert all(one in text for one in vendor.done)
+
+
+class TestTwice:
+    """A worker slept past its lease in the middle of its call, and another had acted meanwhile."""
+
+    @staticmethod
+    def twice(record: Record, vendor: Vendor, held_clock: HeldClock, undo: Callable[[str], None]) -> Outcome:
+        plan(record)
+
+        def slow(attempt: Attempt) -> Answer:
+            answer, vendor.hidden = vendor.act(attempt), True
+            held_clock.advance(500)
+            assert perform(record, vendor.manner(undo=undo)).came is Came.DONE
+            return answer
+
+        return perform(record, vendor.manner(act=slow, undo=undo))
+
+    def test_what_is_there_twice_is_taken_back_where_the_vendor_lets_us(
+        self, record: Record, vendor: Vendor, held_clock: HeldClock
+    ) -> None:
+        def undo(one: str) -> None:
+            ((severity, text),) = alerts(record)  # written down first: who dies here leaves it before a person
+            assert (severity, one in text) == ("HIGH", True)
+            vendor.done.remove(one)
+
+        assert self.twice(record, vendor, held_clock, undo).came is Came.BUSY
+        assert vendor.done == [row(record).vendor_id]
+        assert alerts(record) == []
+
+    def test_what_cannot_be_taken_back_is_a_persons(
+        self, record: Record, vendor: Vendor, held_clock: HeldClock
+    ) -> None:
+        def undo(one: str) -> None:
+            raise No(f"{one} has bids")
+
+        self.twice(record, vendor, held_clock, undo)
+        ((severity, text),) = alerts(record)
+        assert severity == "CRITICAL"
+        assert all(one in text for one in vendor.done)
+        assert "has bids" in (row(record).error or "")
+
+    def test_the_id_that_came_first_goes_where_the_second_was_recorded(
+        self, record: Record, vendor: Vendor, held_clock: HeldClock
+    ) -> None:
+        plan(record)
+        undo = vendor.done.remove
+
+        def slow(attempt: Attempt) -> Answer:
+            answer, vendor.hidden = vendor.act(attempt), True
+            held_clock.advance(91)
+            assert perform(record, vendor.manner()).came is Came.WAITING
+            return answer
+
+        perform(record, vendor.manner(act=slow, undo=undo))
+        held_clock.advance(500)
+        assert perform(record, vendor.manner(undo=undo)).came is Came.DONE
+        assert vendor.done == [row(record).vendor_id]
+        assert alerts(record) == []
+
+    def test_what_was_given_up_meanwhile_is_taken_back_too(
+        self, record: Record, vendor: Vendor, held_clock: HeldClock
+    ) -> None:
+        plan(record)
+
+        def slow(attempt: Attempt) -> Answer:
+            answer, vendor.hidden = vendor.act(attempt), True
+            held_clock.advance(500)
+
+            def no(_: Attempt) -> Answer:
+                raise No("not such a one")
+
+            assert perform(record, vendor.manner(act=no)).came is Came.REFUSED
+            return answer
+
+        assert perform(record, vendor.manner(act=slow, undo=vendor.done.remove)).came is Came.BUSY
+        assert (vendor.done, alerts(record)) == ([], [])
 
 
 def test_a_claim_that_another_worker_is_just_committing_is_not_overwritten(

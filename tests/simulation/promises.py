@@ -152,6 +152,11 @@ def _bought_after_payment(stage: Rehearsal) -> Iterator[str]:
         yield from (f"{cents} cents were spent on {day}" for day, cents in spent.items() if cents > cap)
 
 
+def _told_of(stage: Rehearsal) -> str:
+    with stage.record.read() as session:
+        return " ".join(session.scalars(select(Incident.text).where(Incident.closed_at.is_(None))))
+
+
 def _items_are_lots(stage: Rehearsal) -> Iterator[str]:
     lots = stage.lots()
     ours = {lot.basta_item_id for lot in lots}
@@ -160,7 +165,12 @@ def _items_are_lots(stage: Rehearsal) -> Iterator[str]:
     for lot in lots:
         if lot.status in SHOWN and lot.basta_item_id not in theirs:
             yield f"lot {lot.id} is {lot.status} without an item"
-    sales = Counter(sale.external_id for sale in stage.house.sales.values())
+    # Of a sale that two workers made, the one that is empty and unseen is before a person.
+    told = _told_of(stage)
+    made = [
+        sale for sale in stage.house.sales.values() if sale.items or sale.status != "UNPUBLISHED" or sale.id not in told
+    ]
+    sales = Counter(sale.external_id for sale in made)
     yield from (f"{count} sales of {run}" for run, count in sales.items() if count > 1)
     ordered: Counter[str] = Counter()
     for order in stage.house.orders.values():
