@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -12,15 +14,17 @@ from tasks.lots import effects, inbox
 from tasks.lots.clock import now
 from tasks.lots.manners import Answer
 from tasks.lots.models import Lot, Sale
-from tasks.lots.moving import follow, move
+from tasks.lots.moving import follow, hold, move, release
 from tasks.lots.states import LotStatus
 from tasks.retrying import READING, task
 
 OPEN = (LotStatus.LISTED, LotStatus.PUBLISHED)
+#: Why a lot waits that Basta left out of an answer: the next one decides.
+NOT_SHOWN = "not shown"
 
 
 def sales_to_read(sale_id: str | None = None) -> list[int]:
-    """Sales with open lots that are due: past a closing date, told of by Basta, or not published by us.
+    """Sales with open lots that are due: past a closing date, told of by Basta, not published by us, or not shown.
 
     Never all history: a sale whose lots are all closed is not asked for again.
     """
@@ -33,7 +37,12 @@ def sales_to_read(sale_id: str | None = None) -> list[int]:
             .where(
                 or_(
                     Lot.status.in_(OPEN)
-                    & or_(Sale.basta_sale_id.in_(told), Lot.closes_at <= now(), Sale.published_at.is_(None)),
+                    & or_(
+                        Sale.basta_sale_id.in_(told),
+                        Lot.closes_at <= now(),
+                        Sale.published_at.is_(None),
+                        Lot.hold_reason == NOT_SHOWN,
+                    ),
                     # All its lots are closed, and their winners wait for the sale itself to close.
                     (Lot.status == LotStatus.AUCTION_CLOSED) & Lot.invoice_id.is_(None) & Sale.closed_at.is_(None),
                 )
@@ -98,7 +107,12 @@ def read_sale(at: Desk, sale_row_id: int) -> str:
                 sale.closed_at = now()
         lots = session.scalars(select(Lot).where(Lot.sale_id == sale_row_id, Lot.status.in_(OPEN)))
         for lot in lots:
-            _apply(session, lot, items.get(lot.basta_item_id or ""), theirs)
+            if lot.basta_item_id is None:
+                continue
+            if item := items.get(lot.basta_item_id):
+                _apply(session, lot, item, theirs)
+            else:
+                _missing(session, lot, "withdrawn at Basta" if theirs else "its sale is gone at Basta", at.quiet)
         inbox.handled(session, *events)
         return "closed" if sale.closed_at else "still open"
 
@@ -112,16 +126,22 @@ def _adopt_publication(session: Session, sale: Sale) -> None:
     effects.adopt(session, f"publish:{sale.id}", answer, {"sale_id": sale.basta_sale_id}, sale_id=sale.id)
 
 
-def _apply(session: Session, lot: Lot, item: vendor.Item | None, sale: vendor.Sale | None) -> None:
+def _missing(session: Session, lot: Lot, unlisted: str, quiet: timedelta) -> None:
+    """A lot that Basta does not show: taken out by us, or by hand, once a later reading says the same."""
+    if effects.state_of(session, f"unlist:{lot.id}") is not None:  # by us, and nobody saw the end of it
+        effects.adopt(session, f"unlist:{lot.id}", Answer(lot.basta_item_id, {}), {}, lot_id=lot.id)
+    elif lot.hold_reason != NOT_SHOWN:
+        # A slip of Basta's, or it was listed after the answer left.
+        hold(session, lot.id, NOT_SHOWN, "Basta does not show it: another answer decides", until=now() + quiet)
+        return
+    elif lot.hold_until and now() < lot.hold_until:
+        return
+    move(session, lot.id, LotStatus.CANCELLED, why=unlisted)
+
+
+def _apply(session: Session, lot: Lot, item: vendor.Item, sale: vendor.Sale | None) -> None:
     """One lot: what Basta shows decides; what it does not show is unknown, and unknown is not sold."""
-    if lot.basta_item_id is None:
-        return
-    if item is None:
-        unlisted = "withdrawn at Basta" if sale is not None else "its sale is gone at Basta"
-        if effects.state_of(session, f"unlist:{lot.id}") is not None:  # by us, and nobody saw the end of it
-            effects.adopt(session, f"unlist:{lot.id}", Answer(lot.basta_item_id, {}), {}, lot_id=lot.id)
-        move(session, lot.id, LotStatus.CANCELLED, why=unlisted)
-        return
+    release(session, lot.id, NOT_SHOWN)
     lot.closes_at = item.closing_end or lot.closes_at
     adopt_edits(session, lot, item)
     if sale is not None and sale.is_published and lot.status is LotStatus.LISTED:
