@@ -136,10 +136,10 @@ def _basta_order(
     sale_id = sale.basta_sale_id
 
     def look(_: Attempt) -> Answer | None:
-        for order in desk.basta.user_orders(buyer.basta_user_id):
-            if order.sale_id == sale_id and {line.item_id for line in order.lines} & wanted:
-                return Answer(order.id, {"status": order.status})
-        return None
+        theirs = [one for one in desk.basta.user_orders(buyer.basta_user_id) if one.sale_id == sale_id]
+        found = [one for one in theirs if {line.item_id for line in one.lines} & wanted]
+        found.sort(key=lambda one: one.status == "CANCELLED")  # one that was made twice is cancelled
+        return Answer(found[0].id, {"status": found[0].status}) if found else None
 
     def act(_: Attempt) -> Answer:
         order = desk.basta.create_order(sale_id, buyer.basta_user_id, sale.title, _order_lines(lines, items))
@@ -153,7 +153,8 @@ def _basta_order(
     key = f"basta-order:{invoice.id}"
     with desk.record.write() as session:
         effects.plan(session, key, {"sale_id": sale_id}, invoice_id=invoice.id)
-    order_id = str(desk.settle(key, Manner(look=look, act=act, record=record)).vendor_id)
+    manner = Manner(look=look, act=act, record=record, undo=desk.basta.cancel_order)
+    order_id = str(desk.settle(key, manner).vendor_id)
 
     def is_published(_: Attempt) -> Answer | None:
         for order in desk.basta.user_orders(buyer.basta_user_id):

@@ -6,7 +6,7 @@ from tests.simulation.forking import Explorer, Job
 from tests.simulation.knife import ASLEEP, BEFORE, Point
 from tests.simulation.overtaking import Overtaken
 
-#: The calls that make, charge, pay and give back; each is slept at once. Basta's sales and items have no key.
+#: The calls that make, charge, pay and give back; each is slept at once. Basta knows no keys.
 DEEDS = (
     "basta createSale",
     "basta createItemForSale",
@@ -15,6 +15,7 @@ DEEDS = (
     "stripe POST /v1/credit_notes",
     "cj POST /shopping/order/createOrderV2",
     "cj POST /shopping/pay/payBalance",
+    "basta createOrder",
     "basta createPayment",
 )
 
