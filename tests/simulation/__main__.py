@@ -181,7 +181,7 @@ def month(
     print(*(f"  {one}" for one in result.violations), sep="\n")
     nights = ", ".join(f"{number} {how}" for how, number in sorted(play.nights.items()))
     print(f"{sum(result.lots.values())} lots, {_so_far(figures)}, {result.seconds / 60:.1f} minutes")
-    print(f"nightly reconciliations: {nights}")
+    print(f"nightly reconciliations: {nights}", *play.differences, sep="\n    ")
     sys.exit(1 if result.violations else 0)
 
 

@@ -90,6 +90,7 @@ class Month(Eventful):
         self._seen: tuple[Any, ...] = ()
         self._apart, self._still, self._nights = CYCLE_SECONDS, 0.0, 0
         self.day, self.nights, self.broken_by_night = 0, Counter[str](), list[str]()
+        self.differences: list[str] = []
         self.last: Figures = {}
 
     def act(self) -> None:
@@ -109,6 +110,7 @@ class Month(Eventful):
     def ended(self) -> list[str]:
         """What broke in the end or on any night; every book must tie, and nothing may differ."""
         report = self.stage.reconcile()
+        self.differences += [f"day {self.day + 1}, {one.what.value} {one.about}: {one.text}" for one in report.findings]
         found = [f"{one.vendor}: {one.what} {one.about}, {one.text}" for one in report.findings]
         found += [
             f"{tie.vendor}, {tie.what}: {tie.ours_cents} and {tie.theirs_cents}"
@@ -178,6 +180,7 @@ class Month(Eventful):
 
     def _reconcile(self) -> None:
         report = self.stage.reconcile()
+        self.differences += [f"day {self.day + 1}, {one.what.value} {one.about}: {one.text}" for one in report.findings]
         self.nights["clean" if report.clean else "a vendor away" if not report.findings else "something differed"] += 1
 
     def _end_day(self) -> None:
