@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import yaml  # type: ignore[import-untyped]
 
+from deployments.commands.schedule import next_runs
 from deployments.doctor.findings import Finding, fail, ok, warn
 from deployments.doctor.ward import CALL_SECONDS, Ward
 from deployments.waking import AUTOMATION, DEPLOYMENT
@@ -132,9 +133,7 @@ def _planned(http: httpx.Client, deployed: dict[str, dict[str, Any]]) -> Iterato
         if not one.get("paused")
         and any(row.get("active") and str(row["updated"]) < early for row in one.get("schedules") or ())
     }
-    waiting = {"state": {"type": {"any_": ["SCHEDULED"]}}, "deployment_id": {"any_": list(due)}}
-    runs = _ask(http, "/flow_runs/filter", {"flow_runs": waiting, "limit": 200}) if due else []
-    if without := sorted(set(due.values()) - {due[run["deployment_id"]] for run in runs}):
+    if without := sorted(name for deployment, name in due.items() if not next_runs(http, deployment)):
         text = f"the server plans no run of {', '.join(without)}, though their schedules are on"
         yield fail("schedules", text, "see the log of prefect server start; pip install -c constraints.txt -e .")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -75,14 +76,23 @@ def test_the_server_is_asked_for_the_next_run_of_each_deployment() -> None:
         {"id": "d2", "name": "every-10-minutes", "entrypoint": "flows.processing.processing", "paused": True},
         {"id": "d3", "name": "weekly", "entrypoint": "flows.reporting.reporting_flow", "paused": False},
         {"id": "d4", "name": "somebody-else's", "entrypoint": None, "paused": False},
+        {"id": "d5", "name": "every-minute", "entrypoint": "flows.late.late", "paused": False},
     ]
     runs = [
+        *[{"deployment_id": "d5", "expected_start_time": f"2026-11-23T{hour:02}:00:00Z"} for hour in range(24)] * 10,
         {"deployment_id": "d3", "expected_start_time": "2026-11-24T07:00:00Z"},
         {"deployment_id": "d1", "expected_start_time": "2026-11-24T08:00:00Z"},
         {"deployment_id": "d1", "expected_start_time": "2026-11-25T08:00:00Z"},
     ]
+
+    def found(request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        wanted = asked["flow_runs"].get("deployment_id", {}).get("any_")
+        rows = [run for run in runs if wanted is None or run["deployment_id"] in wanted]
+        return httpx.Response(200, json=rows[: asked["limit"]])
+
     respx.post(f"{SERVER}/deployments/filter").mock(httpx.Response(200, json=deployments))
-    respx.post(f"{SERVER}/flow_runs/filter").mock(httpx.Response(200, json=runs))
+    respx.post(f"{SERVER}/flow_runs/filter").mock(side_effect=found)
     told = schedule.upcoming(Settings(PREFECT_API_URL=SERVER))
     assert told == {
         "server": "ok",
@@ -90,6 +100,7 @@ def test_the_server_is_asked_for_the_next_run_of_each_deployment() -> None:
             "sourcing/daily": "2026-11-24T08:00:00Z",
             "processing/every-10-minutes": "paused",
             "reporting/weekly": "2026-11-24T07:00:00Z",
+            "late/every-minute": "2026-11-23T00:00:00Z",
         },
     }
     assert schedule.upcoming(Settings()) == {"server": "none", "next": {}}
