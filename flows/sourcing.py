@@ -108,6 +108,7 @@ def _finish(run: stage.Run) -> Sourced:
     logger = run_logger()
     lots = stage.lots_of(run.id)
     rejected: Counter[str] = Counter()
+    cycle = Cycle(budget_seconds=stage.budget_seconds())
     if not lots:
         stage.mark_counted(run.id)
         chosen, rejected = _choose(run.keyword, run.max_cost_cents, run.max_products)
@@ -117,10 +118,9 @@ def _finish(run: stage.Run) -> Sourced:
         reporting.show_products(chosen)
         lots = stage.save_lots(run.id, chosen, rejected)
     sale_row = listing.make_sale(run.id)
-    cycle = Cycle(budget_seconds=3_600)
     cycle.stage("list", lambda: lots, listing.list_lot)
     cycle.stage("pictures", lambda: lots, listing.put_pictures)
-    if cycle.failed:
+    if not cycle.whole:
         raise RuntimeError(f"run {run.id} is not finished: the same command goes on with it")
     published = False
     if run.publish:

@@ -122,6 +122,11 @@ class Cycle:
         """Whether anything failed."""
         return any(tally.failures for tally in self.tallies)
 
+    @property
+    def whole(self) -> bool:
+        """Whether all was done: nothing failed, and nothing was left."""
+        return not self.failed and not any(tally.left for tally in self.tallies)
+
     def end(self) -> State[Any]:
         """How the flow run ends: whole, in part, or not at all."""
         summary = "; ".join(tally.line() for tally in self.tallies if tally.counts or tally.failures or tally.left)

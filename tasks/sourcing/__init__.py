@@ -1,6 +1,15 @@
 """Sourcing: a keyword becomes priced lots, within the quota, the day's runs and the cost that a person allows."""
 
-from tasks.sourcing.runs import AwaitingApproval, Refused, Run, begin, finish, mark_counted, word_and_cap
+from tasks.sourcing.runs import (
+    AwaitingApproval,
+    Refused,
+    Run,
+    begin,
+    budget_seconds,
+    finish,
+    mark_counted,
+    word_and_cap,
+)
 from tasks.sourcing.steps import candidates, choose, in_words, lots_of, save_lots, search
 
 __all__ = [
@@ -8,6 +17,7 @@ __all__ = [
     "Refused",
     "Run",
     "begin",
+    "budget_seconds",
     "candidates",
     "choose",
     "finish",

@@ -100,6 +100,11 @@ def begin(keyword: str | None, max_cost_cents: int, max_products: int, publish: 
     )
 
 
+def budget_seconds() -> float:
+    """After so long a run takes no new work: the same call goes on with it."""
+    return desk().settings.source_budget_seconds
+
+
 def word_and_cap(keyword: str | None, max_cost_cents: int) -> tuple[str, int]:
     """The keyword that a run would take now (None: the rotation's next), and the cost it may have, in cents.
 

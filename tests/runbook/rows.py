@@ -241,8 +241,18 @@ STATUSES = {
 }
 PLANNED = "tests/deployments/test_prefect_yaml.py::test_the_schedules_are_0800_utc_0330_utc_and_every_ten_minutes_and_never_two_at_once"
 SCHEDULES: list[Row] = [
-    ("/api/cron/process", "every 10 minutes", PLANNED),
-    ("/api/cron/source", "08:00 UTC", PLANNED),
+    (
+        "/api/cron/process",
+        "every 10 minutes",
+        PLANNED,
+        f"{STAGES}/test_cycles_in_trouble.py::test_a_vendor_that_hangs_costs_the_cycle_its_budget_and_no_more",
+    ),
+    (
+        "/api/cron/source",
+        "08:00 UTC",
+        PLANNED,
+        f"{STAGES}/test_cycles_in_trouble.py::test_a_sourcing_run_that_spent_its_time_takes_no_new_work_and_the_same_call_finishes_it",
+    ),
 ]
 
 GUARDRAILS: list[Row] = [

@@ -41,6 +41,26 @@ def test_forty_lots_do_not_wait_forty_times_for_a_vendor_that_hangs(stage: Rehea
     assert (stage.clock.at - began).total_seconds() <= stage.settings.process_budget_seconds + 8 * PATIENCE_SECONDS
 
 
+@pytest.mark.parametrize("slow", ["basta createItemForSale", "cj GET /product/listV2"])
+def test_a_sourcing_run_that_spent_its_time_takes_no_new_work_and_the_same_call_finishes_it(
+    stage: Rehearsal, slow: str
+) -> None:
+    def dawdle(label: str) -> None:
+        if label == slow:
+            stage.exchange.before = lambda _: None
+            stage.advance(stage.settings.source_budget_seconds)
+
+    stage.exchange.before = dawdle
+    with pytest.raises(RuntimeError, match="is not finished: the same command goes on with it"):
+        stage.source(products=2)
+    assert all(sale.status == "UNPUBLISHED" for sale in stage.house.sales.values())
+    assert stage.calls("images", "GET picture") == 0
+    assert stage.source(products=2).is_completed()
+    (sale,) = stage.house.sales.values()
+    assert sale.status == "PUBLISHED"
+    assert len(sale.items) == len(stage.lots()) == 2
+
+
 def test_every_line_to_the_outside_has_a_deadline(stage: Rehearsal) -> None:
     """W5: the lease of an effect is longer than its call can be."""
     with sockets() as line:
