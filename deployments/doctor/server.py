@@ -41,6 +41,8 @@ def examine(ward: Ward) -> Iterator[Finding]:
     with httpx.Client(base_url=settings.prefect_api_url, timeout=CALL_SECONDS, auth=auth) as http:
         try:
             yield _server(http)
+            if settings.prefect_server_api_auth_string is not None:
+                yield _password(settings.prefect_api_url)
             yield _worker(http)
             deployed = _deployed(http)
             yield from _deployments(settings, deployed)
@@ -65,6 +67,15 @@ def _server(http: httpx.Client) -> Finding:
     if theirs != ours:
         return warn("Prefect server", f"it is version {theirs}, and this is {ours}", "run both from one environment")
     return ok("Prefect server", f"version {theirs}")
+
+
+def _password(url: str) -> Finding:
+    """Whether it asks for the one that it should: `prefect server start` reads no `.env.local`."""
+    answer = httpx.get(f"{url.rstrip('/')}/admin/version", timeout=CALL_SECONDS)
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return ok("Prefect password", "the server asks for it")
+    text = "the server asks nobody for it, though PREFECT_SERVER_API_AUTH_STRING is set here"
+    return fail("Prefect password", text, "start the server with that variable in its shell: it reads no .env.local")
 
 
 def _worker(http: httpx.Client) -> Finding:

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from deployments.commands import schedule
 from deployments.demo.stage import LOCAL, free_port, prefect_server
@@ -20,6 +22,7 @@ from deployments.doctor.findings import Finding
 from deployments.doctor.ward import Ward
 from deployments.waking import Bell
 from tasks.settings import Settings
+from tests.deployments.serving import served
 
 LOGIN = "admin:a-password"
 pytestmark = pytest.mark.xdist_group("a server with a password")
@@ -39,7 +42,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def known(address: str, shown: str | None) -> Settings:
-    more = {"PREFECT_API_AUTH_STRING": shown} if shown else {}
+    more = {"PREFECT_API_AUTH_STRING": shown, "PREFECT_SERVER_API_AUTH_STRING": LOGIN} if shown else {}
     return Settings.model_validate({"PREFECT_API_URL": address, **more})
 
 
@@ -74,9 +77,32 @@ def test_who_does_not_show_it_is_kept_out_and_told_which_setting_to_see(
 def test_who_shows_it_is_let_in(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIPELINE_HOME", str(tmp_path))
     settings = known(address, LOGIN)
-    assert examined(settings)["Prefect server"].level == "ok"
+    found = examined(settings)
+    assert (found["Prefect server"].level, found["Prefect password"].level) == ("ok", "ok")
     assert schedule.upcoming(settings)["server"] == "ok"
     assert rung(settings)
+
+
+def test_a_server_that_lets_everybody_in_although_it_should_ask_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`prefect server start` does not read the file in which the operator set the password."""
+    monkeypatch.setenv("PIPELINE_HOME", str(tmp_path))
+    app = FastAPI()
+
+    @app.get("/api/health")
+    def healthy() -> bool:
+        return True
+
+    @app.get("/api/admin/version")
+    def told() -> str:
+        return version("prefect")
+
+    with served(app) as open_to_all:
+        assert "Prefect password" not in examined(known(f"{open_to_all}/api", None))
+        found = examined(known(f"{open_to_all}/api", LOGIN))["Prefect password"]
+    assert found.level == "fail"
+    assert "in its shell" in str(found.fix)
 
 
 def test_a_command_shows_the_one_of_env_local(address: str, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ VARIABLES: list[Row] = [
     ("ALERT_WEBHOOK_URL", "console only", f"{STAGES}/test_telling.py::test_without_an_address_an_alert_is_a_log_line_of_its_severity_and_nothing_is_owed"),
     ("TURSO_DATABASE_URL", "the record", f"{SETTINGS}::test_the_record_may_be_at_turso_in_the_clear_on_loopback_only"),
     ("TURSO_AUTH_TOKEN", "its token", "tests/lots/test_libsql.py::test_a_token_of_somebody_else_opens_nothing"),
-    ("NEXTAUTH_SECRET", "`PREFECT_SERVER_API_AUTH_STRING`", f"{PASSWORD}::test_who_does_not_show_it_is_kept_out_and_told_which_setting_to_see", f"{PASSWORD}::test_who_shows_it_is_let_in"),
+    ("NEXTAUTH_SECRET", "`PREFECT_SERVER_API_AUTH_STRING`", f"{PASSWORD}::test_who_does_not_show_it_is_kept_out_and_told_which_setting_to_see", f"{PASSWORD}::test_who_shows_it_is_let_in", f"{PASSWORD}::test_a_server_that_lets_everybody_in_although_it_should_ask_is_seen"),
     ("NEXTAUTH_URL", "`PREFECT_API_URL`", WRONG),
 ]  # fmt: skip
 
