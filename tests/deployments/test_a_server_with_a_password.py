@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,14 +32,15 @@ pytestmark = pytest.mark.xdist_group("a server with a password")
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home, port = tmp_path_factory.mktemp("server"), free_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [one for one in os.environ if one.startswith("PREFECT_")]:
-            patch.delenv(name)
-        patch.setenv("PREFECT_HOME", str(home))
-        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-        patch.setenv("PREFECT_SERVER_API_AUTH_STRING", LOGIN)
-        with prefect_server(port, home):
-            yield f"http://{LOCAL}:{port}/api"
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:  # the server's alone, and no test's
+            for name in [one for one in os.environ if one.startswith("PREFECT_")]:
+                patch.delenv(name)
+            patch.setenv("PREFECT_HOME", str(home))
+            patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+            patch.setenv("PREFECT_SERVER_API_AUTH_STRING", LOGIN)
+            stack.enter_context(prefect_server(port, home))
+        yield f"http://{LOCAL}:{port}/api"
 
 
 def known(address: str, shown: str | None) -> Settings:
