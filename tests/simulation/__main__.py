@@ -67,17 +67,22 @@ def overtaken(
     step: Step = 1,
     kind: Annotated[
         str,
-        typer.Option("--kind", help="overtaken (by the same step) or asleep (past its leases); else both."),
+        typer.Option(
+            "--kind",
+            help="overtaken (by the same step), asleep (past its leases), beside (the other flow); else the first two.",
+        ),
     ] = "",
     replay: Replay = None,
     out: Out = None,
 ) -> None:
     """Let another worker be quicker at every point; exit 1 where a promise broke."""
     from tests.simulation import overtaking
-    from tests.simulation.knife import ASLEEP, OVERTAKEN
+    from tests.simulation.knife import ASLEEP, BESIDE, OVERTAKEN
 
-    if kind not in ("", OVERTAKEN, ASLEEP):
-        raise typer.BadParameter(f"--kind takes {OVERTAKEN} or {ASLEEP}, and not {kind!r}.")
+    if kind not in ("", OVERTAKEN, ASLEEP, BESIDE):
+        raise typer.BadParameter(f"--kind takes {OVERTAKEN}, {ASLEEP} or {BESIDE}, and not {kind!r}.")
+    if replay is None and kind == BESIDE:
+        _all(overtaking.besides(start, step), out)
     if replay is None:
         _all(overtaking.overtakings((kind,) if kind else (OVERTAKEN, ASLEEP), start, step), out)
     _one(lambda: overtaking.run_overtaken(replay or 0, kind or OVERTAKEN))

@@ -18,6 +18,8 @@ FORGOTTEN = "keys_forgotten"
 OVERTAKEN = "overtaken"
 #: The process sleeps here for longer than its leases; others do its work, and then it wakes and goes on.
 ASLEEP = "asleep"
+#: The other flow, of another process, runs here to its end: a cycle beside a sourcing run, and the other way round.
+BESIDE = "beside"
 BEFORE, AFTER = "before ", "after "
 COMMIT = "a commit"
 
@@ -40,7 +42,7 @@ class Point:
         return None if call in (self.label, COMMIT) else call
 
 
-#: What shall happen at a point: CRASH, OVERTAKEN, ASLEEP, a kind of fault, or nothing.
+#: What shall happen at a point: CRASH, OVERTAKEN, ASLEEP, BESIDE, a kind of fault, or nothing.
 Strike = Callable[[Point], str | None]
 
 
@@ -84,7 +86,7 @@ class Knife:
         if blow == CRASH:
             self.dead = True
             raise Killed(label)
-        if blow in (OVERTAKEN, ASLEEP):
+        if blow in (OVERTAKEN, ASLEEP, BESIDE):
             self.sharp = False
             self.meanwhile(blow)
             self.sharp = True

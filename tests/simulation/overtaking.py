@@ -2,13 +2,15 @@
 
 `overtaken`: another worker does the same step there, from beginning to end. `asleep`: the process stands still for
 longer than its leases, as a machine does whose lid is shut; another does its whole flow, and then it wakes and goes on
-with what it knew.
+with what it knew. `beside`: the other flow runs there; a sourcing run that died half-way goes on in the middle of a
+cycle, and a cycle passes in the middle of the sourcing run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -18,8 +20,11 @@ from tasks.desk import working_at
 from tasks.retrying import Step
 from tests.simulation.crash import explore
 from tests.simulation.forking import Job, Plain
-from tests.simulation.knife import ASLEEP, BEFORE, COMMIT, OVERTAKEN, Point, Strike
+from tests.simulation.knife import ASLEEP, BEFORE, BESIDE, COMMIT, OVERTAKEN, Killed, Point, Strike
 from tests.simulation.play import LAWFUL, UNTIL_LEASES_END, Result, Scripted
+
+#: Items that Basta has when the sourcing run dies; our record knows of one less.
+HALF = 2
 
 
 class Overtaken(Scripted):
@@ -89,6 +94,31 @@ class Overtaken(Scripted):
                 self._doing = doing
 
 
+class Beside(Overtaken):
+    """A sale that is half made while a cycle looks at it, and a cycle while it is being made."""
+
+    def __init__(self, strike: Strike | None = None) -> None:
+        super().__init__(strike)
+        self._whole = False
+
+    def source(self, keyword: str, products: int) -> None:
+        """Half of it, a cycle, and the rest."""
+        run = partial(self.stage.source, keyword, products)
+        self._flow = self.stage.cycle
+        self.alive(run)
+        self._flow = run
+        super(Overtaken, self).cycle()
+        self._flow = self.stage.cycle
+        super(Overtaken, self).source(keyword, products)
+        self.knife.sharp = False  # what comes then is no other flow's
+
+    def _after(self, label: str) -> None:
+        super()._after(label)
+        if not self._whole and label == "basta createItemForSale" and len(self.stage.house.items) == HALF:
+            self._whole = self.knife.dead = True
+            raise Killed(label)
+
+
 def may_overtake(point: Point) -> bool:
     """Inside a transaction nobody overtakes: whoever wants to write waits for its end."""
     return point.label != f"{BEFORE}{COMMIT}"
@@ -104,6 +134,17 @@ def overtakings(kinds: tuple[str, ...], first: int = 1, step: int = 1) -> Iterat
     return explore(jobs, Overtaken)
 
 
+def besides(first: int = 1, step: int = 1) -> Iterator[Plain]:
+    """The other flow at every point of a sale's making."""
+
+    def jobs(point: Point) -> Iterator[Job]:
+        if may_overtake(point) and point.number >= first and (point.number - first) % step == 0:
+            yield Job(f"{BESIDE} {point.number}", BESIDE)
+
+    return explore(jobs, Beside)
+
+
 def run_overtaken(number: int, kind: str) -> Result:
     """One run in this process, overtaken at this point."""
-    return Overtaken(lambda point: kind if point.number == number else None).run()
+    life = Beside if kind == BESIDE else Overtaken
+    return life(lambda point: kind if point.number == number else None).run()

@@ -161,10 +161,13 @@ def _items_are_lots(stage: Rehearsal) -> Iterator[str]:
     lots = stage.lots()
     ours = {lot.basta_item_id for lot in lots}
     theirs = {item.id for item in stage.house.items}
+    shown = {item.id for sale in stage.house.sales.values() if sale.status != "UNPUBLISHED" for item in sale.items}
     yield from (f"item {one} is nobody's" for one in sorted(theirs - ours))
     for lot in lots:
         if lot.status in SHOWN and lot.basta_item_id not in theirs:
             yield f"lot {lot.id} is {lot.status} without an item"
+        if lot.status is LotStatus.CANCELLED and lot.invoice_id is None and lot.basta_item_id in shown:
+            yield f"lot {lot.id} was given up ({lot.error_message}), and Basta sells its item"
     # Of a sale that two workers made, the one that is empty and unseen is before a person.
     told = _told_of(stage)
     made = [
