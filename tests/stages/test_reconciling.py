@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import timedelta
 
 import polars as pl
 import pytest
@@ -10,12 +11,13 @@ from sqlalchemy import select, update
 
 from tasks.lots import effects, ledger, purse
 from tasks.lots.ledger import Kind
-from tasks.lots.models import Lot
+from tasks.lots.models import Invoice, Lot
 from tasks.lots.moving import move
 from tasks.lots.records import LedgerEntry
 from tasks.lots.states import LotStatus
 from tasks.pursing import look_into
 from tasks.reconciling import compare
+from tasks.reconciling.steps import LOOK_BACK
 from tasks.reports.money import lot_frame
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
@@ -163,6 +165,17 @@ def test_an_order_of_ours_on_no_record_is_an_orphan(stage: Rehearsal) -> None:
     assert names(stage) == {("CJ", "orphan")}
 
 
+def test_an_invoice_made_before_the_window_and_sent_within_it_is_not_missed(stage: Rehearsal) -> None:
+    """Stripe lists by when it was made; a fault can lie for days between that and its sending."""
+    (lot,) = paid(stage, "ada", webhooks=False)
+    with stage.record.write() as session:
+        invoice = session.get_one(Invoice, stage.lot(lot).invoice_id)
+        assert invoice.sent_at
+        invoice.sent_at += timedelta(days=2)
+    stage.advance((invoice.created_at + LOOK_BACK + timedelta(days=1) - stage.clock.at).total_seconds())
+    assert ("Stripe", "missing") not in names(stage)
+
+
 def test_an_item_nobody_knows_is_named_before_it_sells(stage: Rehearsal) -> None:
     stage.source("phone stand", 2, publish=False)
     one, two = stage.house.items
@@ -170,8 +183,10 @@ def test_an_item_nobody_knows_is_named_before_it_sells(stage: Rehearsal) -> None
     lot = next(lot for lot in stage.lots() if lot.basta_item_id == one.id)
     with stage.record.write() as session:
         session.get_one(type(lot), lot.id).basta_item_id = "item-gone"
+    assert names(stage) == {("Basta", "orphan"), ("Basta", "missing")}
+    stage.advance(HOUR)
     assert names(stage) == {("Basta", "orphan")}
-    assert stage.status(lot.id) == "CANCELLED"  # the cycle saw first that its item is gone
+    assert stage.status(lot.id) == "CANCELLED"  # the cycle saw twice that its item is gone
     assert two.id in {lot.basta_item_id for lot in stage.lots()}
 
 

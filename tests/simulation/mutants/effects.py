@@ -119,7 +119,7 @@ MUTANTS = (
         "a worker that was overtaken writes its answer over the other's",
         (
             Cut(RECORD, "Effect.owner == owner, Effect.state.not_in(SETTLED)", "True"),
-            Cut(RECORD, "if came_late is not None:", "if False:"),
+            Cut(RECORD, "if came_first is not None:", "if False:"),
         ),
         STOOD_STILL,
     ),
@@ -135,8 +135,9 @@ MUTANTS = (
         (
             Cut(
                 RECORD,
-                "        manner.record(session, attempt, answer)\n    return",
-                "    with record.write() as session:\n        manner.record(session, attempt, answer)\n    return",
+                "            manner.record(session, attempt, answer)\n    if twin",
+                "    if mine is not None:\n        with record.write() as session:\n"
+                "            manner.record(session, attempt, answer)\n    if twin",
             ),
         ),
         KILLED_AT_COMMITS,

@@ -69,8 +69,8 @@ MUTANTS = (
         (
             Cut(
                 "tasks.listing.making:list_lot",
-                'desk.settle(f"lot:{lot_id}", Manner(look=look, act=act, record=record, refused=refused))',
-                'desk.perform(f"lot:{lot_id}", Manner(look=look, act=act, record=record))\n'
+                'desk.settle(f"lot:{lot_id}", manner)',
+                'desk.perform(f"lot:{lot_id}", manner)\n'
                 "    if outcome.came is Came.WAITING:\n        with desk.record.write() as session:\n"
                 "            move(session, lot_id, LotStatus.CANCELLED, why=outcome.error)",
             ),
