@@ -85,7 +85,7 @@ SYMPTOMS: list[Row] = [
     (
         "CJ_PRICE_CHANGED status",
         "CJ_PRICE_CHANGED | goods or landed cost rose by more than 20 %",
-        f"{STAGES}/test_fulfilment.py::test_goods_up_by_a_quarter",
+        f"{STAGES}/test_gone_or_dear.py::test_goods_up_by_a_quarter",
     ),
     (
         "No products being sourced by daily cron",
@@ -236,7 +236,7 @@ STATUSES = {
     "RESERVE_NOT_MET": f"{STAGES}/test_closing.py::test_what_misses_its_reserve_ends_there_and_costs_nobody_anything",
     "PAYMENT_FAILED": STORY,
     "CJ_OUT_OF_STOCK": f"{STAGES}/test_refunding.py::test_one_of_three_lots_is_out_of_stock_and_its_share_goes_back_to_the_cent",
-    "CJ_PRICE_CHANGED": f"{STAGES}/test_fulfilment.py::test_goods_up_by_a_quarter",
+    "CJ_PRICE_CHANGED": f"{STAGES}/test_gone_or_dear.py::test_goods_up_by_a_quarter",
     "CANCELLED": f"{STAGES}/test_handling.py::test_a_cancellation_makes_the_calls_it_announced_and_no_other_and_twice_changes_nothing",
 }
 PLANNED = "tests/deployments/test_prefect_yaml.py::test_the_schedules_are_0800_utc_0330_utc_and_every_ten_minutes_and_never_two_at_once"
