@@ -13,6 +13,8 @@ from deployments.commands.options import Json
 from tasks.settings import Settings
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+#: Exit statuses; 2 is bad input's.
+STATUS = {"ok": 0, "warn": 3, "fail": 1}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,15 +23,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(as_json: Json = False) -> int:
-    """Look at keys, webhooks, clock, CJ, database, Prefect and alerts; exit status 1 when anything fails."""
+    """Look at keys, webhooks, clock, CJ, database, Prefect and alerts; exit status 1: one fails; 3: one warns."""
     from deployments.doctor import time_left
 
     return look(Settings.load(), as_json=as_json, deadline=time_left())
 
 
 def look(settings: Settings, *, as_json: bool = False, deadline: float | None = None) -> int:
-    """Examine and show; 1 when anything fails."""
-    from deployments.doctor import DEADLINE_SECONDS, Level, examine, worst
+    """Examine and show; the exit status that says the worst."""
+    from deployments.doctor import DEADLINE_SECONDS, examine, worst
 
     began = time.monotonic()
     findings = examine(settings, deadline or DEADLINE_SECONDS)
@@ -45,4 +47,4 @@ def look(settings: Settings, *, as_json: bool = False, deadline: float | None = 
             if one.fix:
                 console.print(f"        -> {escape(one.fix)}", style="bold")
         console.print(f"{len(findings)} checks in {seconds:.1f} s; the worst is {level}.")
-    return 1 if level is Level.FAIL else 0
+    return STATUS[level]

@@ -34,7 +34,7 @@ NAMES = {"pipeline lot show", "pipeline webhooks", "pipeline restore --from FILE
 #: A doctor without a worker finds one missing; a lot may be past what is asked, which is refused in a sentence;
 #: the books may differ for the moment in which a parcel or a refund is under way; and who waits half a second only
 #: does not hear of every message that it arrived (tests/flows/test_alerts.py does).
-MAY_SAY = {"doctor": {0, 1}, "lot": {0, 2}, "reconcile": {0, 1}, "automations": {0, 1}}
+MAY_SAY = {"doctor": {0, 1, 3}, "lot": {0, 2}, "reconcile": {0, 1}, "automations": {0, 1}}
 #: Between two polls a person waits for half a minute; a test does not.
 LONGEST_WAIT = 0.5
 SECOND = 1 / 86_400
