@@ -9,6 +9,16 @@ from tests.stages.test_fulfilment import BOUGHT, only_one, refunded, sold
 class TestOutOfStock:
     """B7."""
 
+    @staticmethod
+    def moved(stage: Rehearsal) -> tuple[int, str]:
+        """A lot that was sold, and the only country that still has its goods: another than was planned."""
+        lot = sold(stage)
+        vid, planned = stage.lot(lot).cj_vid, stage.lot(lot).from_country
+        other = "US" if planned == "CN" else "CN"
+        stage.cj.set_stock(vid, planned, 0)
+        stage.cj.set_stock(vid, other, 5)
+        return lot, other
+
     def test_a_delisted_variant(self, stage: Rehearsal) -> None:
         lot = sold(stage)
         stage.cj.delist(stage.lot(lot).cj_vid)
@@ -21,22 +31,14 @@ class TestOutOfStock:
         refunded(stage, lot, "CJ_OUT_OF_STOCK")
 
     def test_stock_only_in_another_warehouse_is_sent_from_there(self, stage: Rehearsal) -> None:
-        lot = sold(stage)
-        vid, planned = stage.lot(lot).cj_vid, stage.lot(lot).from_country
-        other = "US" if planned == "CN" else "CN"
-        stage.cj.set_stock(vid, planned, 0)
-        stage.cj.set_stock(vid, other, 5)
+        lot, other = self.moved(stage)
         stage.cycle()
         assert stage.lot(lot).from_country == other
         assert stage.life(lot)[3:7] == BOUGHT
         only_one(stage)
 
     def test_another_warehouse_from_which_it_would_cost_too_much_is_not_bought_from(self, stage: Rehearsal) -> None:
-        lot = sold(stage)
-        vid, planned = stage.lot(lot).cj_vid, stage.lot(lot).from_country
-        other = "US" if planned == "CN" else "CN"
-        stage.cj.set_stock(vid, planned, 0)
-        stage.cj.set_stock(vid, other, 5)
+        lot, _ = self.moved(stage)
         stage.cj.scale_freight("US", 5)
         refunded(stage, lot, "CJ_PRICE_CHANGED")
         assert stage.cj.orders == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -35,6 +36,22 @@ def test_five_lots_of_one_buyer_make_one_invoice_with_a_line_a_lot_and_one_mail(
     (order,) = stage.house.orders.values()
     assert len(order.lines) == 5
     assert order.status == "PAID"
+
+
+def test_of_two_orders_at_basta_the_one_that_is_not_cancelled_is_found_again(stage: Rehearsal) -> None:
+    """One that two workers made is cancelled; whoever looks for the order must not take that for it."""
+    stage.person("ada")
+    stage.sell("ada")
+    stage.world.faults.plan(Fault("basta", "createOrder", "timeout_after"))
+    stage.cycle()
+    orders = stage.house.orders
+    ((known, order),) = list(orders.items())
+    orders.clear()
+    orders["order-twin"] = replace(order, id="order-twin", status="CANCELLED")
+    orders[known] = order
+    stage.cycles(3)
+    assert stage.invoices()[0].basta_order_id == known
+    assert len(orders) == 2
 
 
 def test_the_premium_that_basta_is_set_to_is_a_line_of_its_own(stage: Rehearsal) -> None:
