@@ -74,6 +74,8 @@ def sourcing(
             return seen(_source(keyword, round(max_cost * 100), max_products, publish, dry_run))
     except (guarding.LeaseHeld, guarding.Overtaken) as busy:
         return Cancelled(name="Skipped", message=str(busy))
+    except stage.RotationEmpty as empty:
+        return Cancelled(name="Stopped", message=str(empty))
     except stage.AwaitingApproval as awaiting:
         return Cancelled(name="AwaitingApproval", message=str(awaiting))
 
@@ -95,6 +97,9 @@ def _source(keyword: str | None, cents: int, max_products: int, publish: bool, d
         runs = stage.begin(keyword, cents, max_products, publish)
     except stage.AwaitingApproval:
         approving.ask_people()
+        raise
+    except stage.RotationEmpty as empty:
+        guarding.tell_of_empty_rotation(str(empty))
         raise
     results = [_finish(run) for run in runs]
     guarding.heartbeat()

@@ -5,7 +5,7 @@ from tasks.guarding.hearing import listen_for_stripe
 from tasks.guarding.login import watch_login
 from tasks.guarding.quota import quota_allows_sourcing, quota_due, read_quota
 from tasks.guarding.running import LeaseHeld, Overtaken, free_claims, heartbeat, only_run, run_name, tag_run, wait
-from tasks.guarding.sourced import look_for_daily_run, sourcing_watched
+from tasks.guarding.sourced import look_for_daily_run, sourcing_watched, tell_of_empty_rotation
 from tasks.guarding.trouble import look_for_trouble
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "run_name",
     "sourcing_watched",
     "tag_run",
+    "tell_of_empty_rotation",
     "wait",
     "watch_login",
 ]

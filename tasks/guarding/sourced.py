@@ -50,6 +50,11 @@ def _see(state: State[Any]) -> State[Any]:
     return state
 
 
+def tell_of_empty_rotation(why: str) -> None:
+    """Report that there is nothing to source: a schedule asked, and nobody else would see its answer."""
+    _report("Sourcing has no keyword", why, "pipeline keywords list")
+
+
 def look_for_daily_run() -> None:
     """Report that today's run did not begin, where the daily deployment exists and nobody paused it."""
     with desk().record.read() as session:

@@ -3,6 +3,7 @@
 from tasks.sourcing.runs import (
     AwaitingApproval,
     Refused,
+    RotationEmpty,
     Run,
     begin,
     budget_seconds,
@@ -15,6 +16,7 @@ from tasks.sourcing.steps import candidates, choose, in_words, lots_of, save_lot
 __all__ = [
     "AwaitingApproval",
     "Refused",
+    "RotationEmpty",
     "Run",
     "begin",
     "budget_seconds",

@@ -21,6 +21,10 @@ class Refused(ValueError):
     """The run may not begin; the message is one sentence, and nothing was done."""
 
 
+class RotationEmpty(Refused):
+    """No keyword is enabled: the daily run has nothing to source until somebody adds one."""
+
+
 class AwaitingApproval(Exception):
     """A person must say yes first; the message says to what, and `approval_id` is the question."""
 
@@ -49,7 +53,8 @@ def begin(keyword: str | None, max_cost_cents: int, max_products: int, publish: 
     A call whose parameters equal the unfinished run's is that run's resume, and begins no other.
 
     Raises:
-        Refused: no keyword is left, too many products, the day's runs are used up, or a person said no.
+        Refused: too many products, the day's runs are used up, or a person said no.
+        RotationEmpty: a word of the rotation was asked for, and none is enabled.
         AwaitingApproval: the cost allowed is above what may be spent without a person; it was asked for.
     """
     at = desk()
@@ -109,7 +114,8 @@ def word_and_cap(keyword: str | None, max_cost_cents: int) -> tuple[str, int]:
     """The keyword that a run would take now (None: the rotation's next), and the cost it may have, in cents.
 
     Raises:
-        Refused: it is empty, or the rotation is.
+        Refused: it is empty.
+        RotationEmpty: the rotation is.
     """
     with desk().record.read() as session:
         return _word_and_cap(session, keyword, max_cost_cents)
@@ -153,7 +159,7 @@ def _word(session: Session, keyword: str | None) -> tuple[str, int | None]:
     ]
     entry = next_keyword(entries, now())
     if entry is None:
-        raise Refused("No active keyword is in the rotation: add one with pipeline keywords add.")
+        raise RotationEmpty("No active keyword is in the rotation: add one with pipeline keywords add.")
     return entry.keyword, next(row.max_cost_cents for row in keywords.every(session) if row.id == entry.id)
 
 

@@ -372,13 +372,15 @@ def test_failed_crashed_silent_and_zombie_runs_are_told_by_the_server_alone(
             related=[{"prefect.resource.id": f"prefect.flow.{uuid4()}", **whose}],
             id=uuid4(),
         )
+        nothing_to_source = sourcing(None, 45, 1, return_state=True)  # type: ignore[call-overload]
+        assert nothing_to_source.name == "Stopped"  # no word is enabled: told as sourcing's, and no failed run
         sourcing("`no` such @everyone thing {{body}}", 45, 1, return_state=True)  # type: ignore[call-overload]
         (tmp_path / "garbage.sqlite").write_bytes(b"this is no database" * 1_000)
         monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'garbage.sqlite'}")
         broken = processing(return_state=True)  # type: ignore[call-overload]
         assert broken.is_failed()
         by_the_server = {alert.name for alert in ALERTS if alert.seen is Seen.BY_THE_SERVER}
-        wait_until(lambda: by_the_server <= names_told(world), "not all were told")
+        wait_until(lambda: {*by_the_server, "sourcing"} <= names_told(world), "not all were told")
         wait_until(lambda: any("zombie run" in text for text in told(world)), "the zombie was not told")
     finally:
         remove_all()
@@ -389,5 +391,6 @@ def test_failed_crashed_silent_and_zombie_runs_are_told_by_the_server_alone(
     assert "/v2/runs/flow-run/" in down
     assert {text.split("\n")[0] for text in texts if "zombie" in text} == {"[HIGH] Flow run `zombie run` is `Crashed`"}
     (nothing,) = [text for text in texts if "#alert-failed-run" in text and "zombie" not in text]
+    assert any(text.startswith("[MEDIUM] Sourcing has no keyword") for text in texts)
     assert "zero lots" in nothing or "no product" in nothing
     assert any(text.startswith("[HIGH] No processing run finished for 30 minutes") for text in texts)

@@ -195,6 +195,7 @@ ALERTS: list[Row] = [
         "Daily sourcing failed, listed nothing, or did not run by 08:30 UTC: MEDIUM",
         "sourcing",
         f"{STAGES}/test_sourcing.py::test_zero_lots_is_no_success",
+        f"{STAGES}/test_sourcing.py::test_a_rotation_without_an_active_word_is_said_with_what_to_type_and_nothing_is_searched",
         "tests/flows/test_daily.py::test_a_run_that_did_not_begin_by_half_past_eight_is_told_until_one_does",
     ),
 ]

@@ -9,7 +9,7 @@ import pytest
 from deployments.sandbox.faults import Fault
 from tasks.lots import cj_calls, incidents, keywords
 from tasks.lots.incidents import Trouble
-from tasks.sourcing import Refused, choose
+from tasks.sourcing import choose
 from tests.simulation.rehearsal import DAY, Rehearsal
 
 
@@ -146,10 +146,14 @@ def test_a_rotation_without_an_active_word_is_said_with_what_to_type_and_nothing
     with stage.record.write() as session:
         resting = keywords.add(session, "phone stand", 4_500).id
         keywords.switch(session, resting, on=False)
-    with pytest.raises(Refused, match="No active keyword is in the rotation: add one with pipeline keywords add"):
-        stage.source(None)
+    state = stage.source(None)
+    what_to_type = "No active keyword is in the rotation: add one with pipeline keywords add."
+    assert (state.name, state.message, state.is_failed()) == ("Stopped", what_to_type, False)
     assert stage.calls("cj", "GET /product/listV2") == 0
+    (told,) = stage.incidents()
+    assert (told.alert, told.severity, told.text) == ("sourcing", "MEDIUM", what_to_type)
     with stage.record.write() as session:
         keywords.switch(session, resting, on=True)
     assert stage.source(None).is_completed()
     assert [lot.keyword for lot in stage.lots()] == ["phone stand"]
+    assert stage.incidents() == []
