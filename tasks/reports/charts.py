@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import altair as alt
 import polars as pl
+import vl_convert
+
+from tasks.rules.thresholds import REFUND_RATE_LIMIT
 
 WIDTH, HEIGHT = 560, 220
 GAIN, LOSS = "#2a9d6f", "#c8553d"
+
+
+def draw(keywords: pl.DataFrame, months: pl.DataFrame) -> dict[str, str]:
+    """Every picture of a report as SVG, by its name."""
+    shown: dict[str, alt.Chart | alt.LayerChart] = {
+        "margin-by-keyword": margin_by_keyword(keywords),
+        "margin-by-month": margin_by_month(months),
+        "refunds-by-month": refunds_by_month(months, REFUND_RATE_LIMIT),
+    }
+    return {name: str(vl_convert.vegalite_to_svg(chart.to_json())) for name, chart in shown.items()}
 
 
 def margin_by_keyword(keywords: pl.DataFrame) -> alt.Chart:

@@ -8,15 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-import altair as alt
 import polars as pl
-import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from tasks.reports import charts
 from tasks.reports.money import Rates, by_keyword, by_month, rates
 from tasks.rules.money import dollars
-from tasks.rules.thresholds import REFUND_RATE_LIMIT
 
 _PAGES = Environment(
     loader=PackageLoader("tasks.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -54,9 +50,11 @@ def write(report: Report, folder: Path) -> list[Path]:
 
     Each is written beside its place and then moved, so that a reader never meets half a file.
     """
+    from tasks.reports.charts import draw  # who draws nothing, as a cycle's process, need not load what draws
+
     folder.mkdir(parents=True, exist_ok=True)
     day = f"{report.made_at:%Y-%m-%d}"
-    drawn = _drawn(report)
+    drawn = draw(report.keywords, report.months) if report.lots.height else {}
     page = _PAGES.get_template("report.html").render(report=report, charts=drawn.values())
     files = [_placed(folder / f"report-{day}.html", page.encode())]
     for name, svg in drawn.items():
@@ -65,22 +63,6 @@ def write(report: Report, folder: Path) -> list[Path]:
         files.append(_placed(folder / f"{name}-{day}.csv", frame.write_csv().encode()))
     files.append(_placed_frame(folder / f"lots-{day}.parquet", report.lots))
     return files
-
-
-def _drawn(report: Report) -> dict[str, str]:
-    """Name -> picture; none where there is nothing to draw."""
-    if not report.lots.height:
-        return {}
-    shown: dict[str, alt.Chart | alt.LayerChart] = {
-        "margin-by-keyword": charts.margin_by_keyword(report.keywords),
-        "margin-by-month": charts.margin_by_month(report.months),
-        "refunds-by-month": charts.refunds_by_month(report.months, REFUND_RATE_LIMIT),
-    }
-    return {name: _svg(chart) for name, chart in shown.items()}
-
-
-def _svg(chart: alt.Chart | alt.LayerChart) -> str:
-    return str(vl_convert.vegalite_to_svg(chart.to_json()))
 
 
 def _placed(path: Path, content: bytes) -> Path:
