@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import settings
@@ -30,6 +31,21 @@ if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK):
 
 settings.register_profile("any machine", deadline=None)  # what is slow here is the machine, not the code
 settings.load_profile("any machine")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Shared between workers, tests that wait and tests that compute are mixed: where all wait, a core is idle.
+
+    Every worker mixes alike, and what belongs together stays together.
+    """
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        alone = sorted((item for item in items if not _group(item)), key=lambda item: crc32(item.nodeid.encode()))
+        items[:] = [item for item in items if _group(item)] + alone
+
+
+def _group(item: pytest.Item) -> pytest.Mark | None:
+    return item.get_closest_marker("xdist_group")
 
 
 class HeldClock:

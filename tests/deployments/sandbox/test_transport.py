@@ -38,7 +38,7 @@ def until(holds: Callable[[], Any], seconds: float = 5.0) -> None:
         time.sleep(0.01)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served() -> Iterator[World]:
     world = new_world(people=False)
     with in_thread(world):
