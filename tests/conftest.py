@@ -48,6 +48,16 @@ def _group(item: pytest.Item) -> pytest.Mark | None:
     return item.get_closest_marker("xdist_group")
 
 
+@pytest.fixture(autouse=True)
+def home_as_it_was() -> Iterator[None]:
+    """A rehearsal tells its processes their home through the environment; the next test is not at home there."""
+    before = os.environ.pop("PIPELINE_HOME", None)
+    yield
+    os.environ.pop("PIPELINE_HOME", None)
+    if before is not None:
+        os.environ["PIPELINE_HOME"] = before
+
+
 class HeldClock:
     """Time that moves only when told to."""
 

@@ -33,8 +33,8 @@ def address(sqlite_record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def held_for(address: str, said: bytes, byte: bytes = b"") -> float:
     """How long a line lives on which this is said, and then a byte at a time, or nothing."""
     where = urlsplit(address)
+    began = time.monotonic()  # before the receiver can know of the line
     with socket.create_connection((where.hostname, where.port), timeout=0.1) as line:
-        began = time.monotonic()
         line.sendall(said)
         while time.monotonic() - began < 10:
             try:
