@@ -23,6 +23,7 @@ from deployments.sandbox.people import Address, Person
 from deployments.sandbox.run import build_world, environment, in_thread
 from deployments.sandbox.world import World
 from tasks.settings import Settings
+from tests import prefects
 
 HOUR, DAY = 3_600, 86_400
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -111,7 +112,7 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The pipeline set up on a server of its own, pointed at a sandbox, with short durations."""
     home, root = tmp_path_factory.mktemp("browser"), Path(__file__).parents[2]
     shutil.copy(root / "prefect.yaml", home / "prefect.yaml")
@@ -121,6 +122,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     world.people.add(
         Person("ada", "Ada Demo", "ada@demo.invalid", "good", Address("A", "1 Row", "Dover", "DE", "19901"))
     )
+    prefects.give_database(request, home / "prefect" / "prefect.db")
     port = free_port()
     url = f"http://{LOCAL}:{port}"
     clean = {name: value for name, value in os.environ.items() if name not in _ours() and "PREFECT" not in name}

@@ -23,6 +23,7 @@ from deployments.doctor.findings import Finding
 from deployments.doctor.ward import Ward
 from deployments.waking import Bell
 from tasks.settings import Settings
+from tests import prefects
 from tests.deployments.serving import served
 
 LOGIN = "admin:a-password"
@@ -30,8 +31,9 @@ pytestmark = pytest.mark.xdist_group("a server with a password")
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home, port = tmp_path_factory.mktemp("server"), free_port()
+    prefects.give_database(request, home / "prefect.db")
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:  # the server's alone, and no test's
             for name in [one for one in os.environ if one.startswith("PREFECT_")]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
@@ -10,12 +11,14 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from deployments.sandbox.run import build_world, environment, in_thread
 from deployments.sandbox.world import World
 from tasks.settings import Settings
+from tests import prefects
 
 HOUR, DAY = 3_600, 86_400
 
@@ -29,12 +32,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def harness() -> Iterator[None]:
+def harness(request: pytest.FixtureRequest) -> Iterator[None]:
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
+    from prefect.testing import utilities
 
+    home = Path(tempfile.mkdtemp())  # removed by the harness, at the process's end
+    prefects.give_database(request, home / "prefect-test.db")
     with (
-        prefect_test_harness(server_startup_timeout=120),
+        mock.patch.object(utilities, "mkdtemp", return_value=str(home)),
+        utilities.prefect_test_harness(server_startup_timeout=120),
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield

@@ -13,13 +13,17 @@ from deployments.sandbox.faults import Fault
 from deployments.sandbox.world import World
 from tasks.desk import desk
 from tasks.lots.records import FlowLease
+from tests import prefects
 from tests.deployments.test_at_a_terminal import CTRL_C, Terminal
 
 
 @pytest.mark.timeout(200)
-def test_ctrl_c_ends_a_run_within_seconds_in_one_sentence_and_its_lease_is_free(world: World, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_run_within_seconds_in_one_sentence_and_its_lease_is_free(
+    world: World, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     world.faults.plan(Fault("cj", "GET /product/listV2", "slow", seconds=60))
     clean = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    prefects.give_database(request, tmp_path / "prefect" / "prefect.db")
     at = Terminal({**clean, "PREFECT_HOME": str(tmp_path / "prefect"), "COLUMNS": "200"})
     try:
         at.type(b"source | --keyword | phone stand | --max-cost | 45\n")
