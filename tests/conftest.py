@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,10 @@ from tests.sqld import Sqld, binary
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder, in which pytest makes its own
 if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK):
     os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
+
+#: The tests start some eighty processes, and each would else compile the whole project for itself.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile("any machine", deadline=None)  # what is slow here is the machine, not the code
 settings.load_profile("any machine")
