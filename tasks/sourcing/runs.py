@@ -134,8 +134,8 @@ def _ask(session: Session, subject: str, settings: Settings, wanted: SourcingRun
         subject,
         kind="cost",
         question=f"Source {wanted.keyword!r} up to {cap} a product, above the {limit} allowed?",
-        reason=f"MAX_COST_USD is {limit}; up to {wanted.max_products} products may be listed, and each is bought "
-        "only after its buyer has paid.",
+        reason=f"MAX_COST_USD is {limit}; {wanted.max_products} at most may be listed, and each is bought only after "
+        "its buyer has paid.",
         amount_cents=wanted.max_cost_cents,
         facts={
             "keyword": wanted.keyword,
