@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -24,6 +27,7 @@ from tasks.lots.migrate import migrate
 from tasks.lots.records import OutboxMessage
 from tasks.rules.alerts import ALERTS, Seen
 from tasks.settings import Settings
+from tests.deployments.hostile import genuine, signature
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal, rehearsal_settings
 
 PATIENCE = 45.0
@@ -285,6 +289,27 @@ def bill_again(here: Rehearsal, invoice_id: str | None) -> None:
     store.lines[twin], store.payments[twin] = [], []
 
 
+async def knock_with_another_secret(here: Rehearsal, times: int) -> list[int]:
+    """Stripe's webhooks as they come when STRIPE_WEBHOOK_SECRET is not this endpoint's, brought to the receiver."""
+    from deployments.webhooks import receiver
+
+    app, body = receiver(here.settings, here.record), genuine("stripe", "of another endpoint")
+    signed = {"stripe-signature": signature("stripe", body, int(here.clock.now().timestamp()), "whsec_another")}
+    to_app = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),  # at its end it writes down what it refused
+        httpx.AsyncClient(transport=to_app, base_url="http://receiver.invalid") as http,
+    ):
+        return [(await http.post("/webhooks/stripe", content=body, headers=signed)).status_code for _ in range(times)]
+
+
+#: What one alert may say for several reasons: each must get through, not only the first.
+VARIANTS = {
+    "quota": [r"\[WARNING\] CJ allows 1", r"\[CRITICAL\] WORSE CJ allows \d\d ", r"\[WARNING\] CJ's quota is unknown"],
+    "stripe-webhooks": [r"\[HIGH\] \d payments in 24 hours came", r"\[HIGH\] Stripe's webhooks come with signatures"],
+}
+
+
 @pytest.mark.timeout(240)
 def test_causes_in_the_sandbox_reach_the_sink_each_through_its_own_automation(
     stage: tuple[Rehearsal, World], monkeypatch: pytest.MonkeyPatch
@@ -323,27 +348,34 @@ def test_causes_in_the_sandbox_reach_the_sink_each_through_its_own_automation(
     buying(True)
     cycle(600)  # invoice-voided, dispute, fulfilment-failures, cj-balance
     here.cj.top_up(100_000)
-    here.cj.options.quota, here.cj.options.quota_limit = "counts", 90
-    cycle(HOUR)  # quota, refund-rate, stripe-webhooks: five payments that none has told
-    here.cj.options.quota_limit = 50_000
+    here.cj.options.quota, here.cj.options.quota_limit = "counts", 190
+    cycle(HOUR)  # quota, refund-rate, stripe-webhooks: payments that none has told
+    here.cj.options.quota_limit = 90
     cats = lots["cat"].stripe_invoice_id
     here.bank.refund_by_hand(cats, here.bank.store.invoices[cats]["amount_paid"])
     here.cj.cancel_order(here.lot(lots["dan"].id).cj_order_id)
     here.bank.fail_refund(next(iter(here.bank.store.refunds)))
-    cycle(2 * HOUR)  # order-cancelled, refund, refund-failed
+    cycle(2 * HOUR)  # order-cancelled, refund, refund-failed; quota, louder
+    here.cj.options.quota_limit = 50_000
     bill_again(here, lots["gus"].stripe_invoice_id)
     here.reconcile()  # duplicate, books
     here.settings.token_path.unlink()
     here.cj.options.api_key = "another"
     cycle(2 * HOUR)  # cj-login
     here.cj.options.api_key = ""
-    cycle(8 * DAY)  # lot-stuck: a parcel that is not sent; margin
-    assert here.source("no such thing at all").is_failed()  # sourcing
+    here.advance(8 * DAY)
+    assert asyncio.run(knock_with_another_secret(here, 3)) == [401] * 3
+    cycle(0)  # lot-stuck: a parcel that is not sent; margin; stripe-webhooks: signatures
+    here.world.faults.plan(Fault("cj", "GET /setting/get", "500_before"))
+    assert here.source("no such thing at all").is_failed()  # sourcing; quota, which nobody can tell
 
     caused = {alert.name for alert in ALERTS if alert.seen is Seen.BY_A_STAGE}
     assert {incident.alert for incident in here.incidents(closed=True)} == caused
     wait_until(lambda: tell_operator() or all_delivered(here.record), "the server did not post everything", 120)
     assert names_told(outside) == caused
+    for alert, heads in VARIANTS.items():
+        texts = [text for text in told(outside) if f"#alert-{alert}\n" in text]
+        assert [head for head in heads if not any(re.match(head, text) for text in texts)] == []
     assert len(told(outside)) == len(here.events()) - len(here.events("dropship.order."))
     assert told(here.world) == []  # the run itself posted nothing
 
