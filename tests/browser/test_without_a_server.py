@@ -17,6 +17,7 @@ from tests.browser.conftest import Site
 OFF = timedelta(days=2)
 ENDED = ("COMPLETED", "CANCELLED", "FAILED", "CRASHED")
 AHEAD = 7  # what the server plans of a schedule of every ten minutes: an hour's worth
+LEFT = 3  # of those: a worker starts a process for every missed run, and three show what seven do
 
 
 def grow_old(file: Path, by: timedelta) -> None:
@@ -52,6 +53,10 @@ def planned(site: Site, flow: str) -> list[dict[str, Any]]:
     return sorted(runs, key=lambda run: str(run["expected_start_time"]))
 
 
+def forget(site: Site, run: dict[str, Any]) -> None:
+    httpx.delete(f"{site.url}/api/flow_runs/{run['id']}").raise_for_status()
+
+
 def test_after_two_days_without_a_server_one_cycle_and_one_sourcing_run_do_the_work_and_nobody_is_alarmed(
     worked: Site,
 ) -> None:
@@ -60,11 +65,13 @@ def test_after_two_days_without_a_server_one_cycle_and_one_sourcing_run_do_the_w
     site.world.faults.clear()
     for run in site.ask("flow_runs", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}}):
         if not run["auto_scheduled"]:  # what a person began is another matter
-            httpx.delete(f"{site.url}/api/flow_runs/{run['id']}").raise_for_status()
+            forget(site, run)
     ends = time.monotonic() + 30
     while not (len(planned(site, "processing")) >= AHEAD and len(planned(site, "sourcing")) >= 2):
         assert time.monotonic() < ends, "the server plans no runs"
         time.sleep(0.3)
+    for run in planned(site, "processing")[LEFT:]:
+        forget(site, run)
     sink: Any = site.world.vendors["alerts"]
     site.power.off()
     for file in (site.home / "prefect" / "prefect.db", site.home / "pipeline.sqlite"):
@@ -81,7 +88,7 @@ def test_after_two_days_without_a_server_one_cycle_and_one_sourcing_run_do_the_w
 
     flows = ("processing", "sourcing", "reconciling")
     missed = {flow: len(late(flow)) for flow in flows}
-    assert missed["processing"] >= AHEAD
+    assert missed["processing"] >= LEFT
     assert missed["sourcing"] == missed["reconciling"] == OFF.days
     ends = time.monotonic() + 90
     with site.worker():
