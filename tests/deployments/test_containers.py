@@ -15,6 +15,7 @@ import yaml
 from deployments.cli import app
 from deployments.commands.services import POOL
 from tasks.settings import Settings
+from tests.runbook.test_rows import typed
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deployments/Dockerfile").read_text()
@@ -71,6 +72,21 @@ PARSERS = {"pipeline": parse_ours, "prefect": parse_prefects}
 @pytest.mark.parametrize("words", [pytest.param(one, id=" ".join(one)) for one in commands()])
 def test_every_command_is_taken_by_its_own_parser(words: list[str]) -> None:
     PARSERS[words[0]](words[1:])
+
+
+@pytest.mark.parametrize("line", [one for one in typed() if one.startswith("docker ")])
+def test_the_books_commands_name_a_file_and_services_that_are_there(line: str) -> None:
+    compose, _, given = line.partition("deployments/compose.yaml ")
+    assert compose == "docker compose --env-file .env.local -f "
+    verb, *words = shlex.split(given)
+    if verb == "up":
+        assert words == ["--build", "--detach"]
+        return
+    assert verb in ("logs", "exec")
+    assert words[0] in SERVICES
+    if verb == "exec":
+        assert words[1] == "pipeline"
+        parse_ours(words[2:])
 
 
 @pytest.mark.parametrize(

@@ -23,14 +23,10 @@ from deployments.sandbox.world import World
 from tasks.desk import desk
 from tasks.lots import clock
 from tasks.lots.models import Keyword, Lot
-from tests.runbook.test_rows import BOOK, typed
+from tests.runbook.test_rows import BOOK, to_type
 
 #: These run until they are ended: they are started, and seen to listen.
 ENDLESS = ("webhooks", "sandbox")
-#: The demo is run whole by `.ci/run`; Docker's are parsed (tests/deployments/test_containers.py), as no engine is here.
-ELSEWHERE = {"pipeline demo"}
-#: A name in a sentence, and nothing to paste: the whole command stands elsewhere in the book.
-NAMES = {"pipeline lot show", "pipeline webhooks", "pipeline restore --from FILE"}
 #: A doctor without a worker finds one missing; a lot may be past what is asked, which is refused in a sentence;
 #: the books may differ for the moment in which a parcel or a refund is under way; and who waits half a second only
 #: does not hear of every message that it arrived (tests/flows/test_alerts.py does).
@@ -46,9 +42,11 @@ FAST = {
 
 
 def in_order() -> list[str]:
-    """The book's commands as they come, each once; pauses are ended where they were begun."""
-    known = {one for one in typed() if one.startswith("pipeline ")} - ELSEWHERE - NAMES
-    return sorted(known, key=place)
+    """The book's commands as they come, each once; pauses are ended where they were begun.
+
+    Those that other tests run are in `tests/runbook/rows.py`, with what runs them.
+    """
+    return sorted((one for one in to_type() if one.startswith("pipeline ")), key=place)
 
 
 def place(command: str) -> int:
@@ -114,7 +112,7 @@ def test_every_command_of_the_book_does_what_it_says(
     with clock.held_by(lambda: datetime.now(UTC), lambda seconds: time.sleep(min(seconds, LONGEST_WAIT))):
         surprises = list(surprising(names, capsys))
     assert surprises == []
-    for line in (one for one in typed() if one.startswith("prefect ")):  # its deployment was made by `pipeline setup`
+    for line in (one for one in to_type() if one.startswith("prefect ")):  # its deployment was made by `pipeline setup`
         command = [sys.executable, "-m", *shlex.split(line)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -40,7 +40,10 @@ def names_in(path: str) -> set[str]:
 
 
 def exists(test: str) -> bool:
+    """A test by its name; of a script, words that stand in it."""
     path, _, name = test.partition("::")
+    if path == ".ci/run":
+        return name in (ROOT / path).read_text()
     return (ROOT / path).is_file() and name in names_in(path)
 
 
@@ -182,7 +185,20 @@ def typed() -> list[str]:
     """Every command that stands in the book, in its blocks and in its sentences."""
     blocks = re.findall(r"```bash\n(.*?)```", BOOK, re.DOTALL)
     lines = [line.strip() for block in blocks for line in block.splitlines() if line.strip()]
-    return sorted({*lines, *re.findall(r"`(pipeline [^`]+)`", BOOK)})
+    return sorted({*lines, *re.findall(r"`((?:pipeline|prefect|docker|pip|\.venv/bin/\w+) [^`]+)`", BOOK)})
+
+
+def to_type() -> list[str]:
+    """Those that a test types as they stand; all others have a row of their own, or are only a name."""
+    return [line for line in typed() if line not in {one for one, *_ in rows.ELSEWHERE} | rows.NAMES]
+
+
+def test_every_command_of_the_book_is_typed_by_a_test_or_says_what_runs_it_instead() -> None:
+    assert [line for line in to_type() if not line.startswith(("pipeline ", "prefect "))] == []
+    assert {line for line, *_ in rows.ELSEWHERE} | rows.NAMES <= set(typed())
+    for _, why, *tests in rows.ELSEWHERE:
+        assert why
+        all_exist(tests)
 
 
 @pytest.mark.parametrize("line", [one for one in typed() if one.startswith("pipeline ")])
