@@ -351,7 +351,7 @@ UNPROVEN: dict[str, tuple[str, ...]] = {
         "send no INSERT", "subscription of their own",
     ),
     "Basta": (
-        "version header", "`/query`", "texts and codes of errors", "HTTP status of a wrong key", "wrong document",
+        "at Basta itself", "version header", "`/query`", "texts and codes of errors", "HTTP status of a wrong key", "wrong document",
         "rate limits", "revision of the schema", "`updateUser`", "second `externalId`", "a repeat makes twice",
         "opening or cancelling", "a picture, a policy, attaching one", "the order of `sales`", "filter by status",
         "more than 50", "cursor of an empty one", "OPENED to CLOSING", "set the lots apart", "lot without a reserve",
