@@ -20,6 +20,13 @@ DEEDS = (
 )
 
 
+class Short(Overtaken):
+    """A life in which every deed is done: a lot is bought for its buyer, and another cannot be had."""
+
+    buyers = (("ada", "good"),)
+    winners = ("ada", "ada")
+
+
 def test_who_sleeps_past_the_lease_at_a_deed_and_wakes_among_what_others_did_does_nothing_twice() -> None:
     slept_at: set[str] = set()
 
@@ -30,6 +37,6 @@ def test_who_sleeps_past_the_lease_at_a_deed_and_wakes_among_what_others_did_doe
         slept_at.add(deed)
         return [Job(deed, ASLEEP)]
 
-    slept = list(Explorer(Overtaken, jobs).results())
+    slept = list(Explorer(Short, jobs).results())
     assert {one["name"] for one in slept} == set(DEEDS)
     assert [(one["name"], one["violations"]) for one in slept if one["violations"]] == []

@@ -246,6 +246,9 @@ def _unlocked() -> AbstractContextManager[Any]:
 class Scripted(Play):
     """Three buyers, four lots: delivered, out of stock, declined and paid, never paid."""
 
+    buyers: tuple[tuple[str, str], ...] = (("ada", "good"), ("ben", "recovers"), ("cleo", "ignores"))
+    winners: tuple[str, ...] = ("ada", "ada", "ben", "cleo")
+
     def __init__(self, strike: Strike | None = None) -> None:
         super().__init__("scripted", strike=strike)
         self.stage.cj.options.ship_after_seconds = self.stage.cj.options.deliver_after_seconds = 2 * HOUR
@@ -253,11 +256,11 @@ class Scripted(Play):
     def act(self) -> None:
         """Source, close, and process to the end."""
         stage = self.stage
-        for name, manner in (("ada", "good"), ("ben", "recovers"), ("cleo", "ignores")):
+        for name, manner in self.buyers:
             stage.person(name, manner, pays_after=2 * HOUR)
-        for number, winner in enumerate(("ada", "ada", "ben", "cleo"), start=1):
+        for number, winner in enumerate(self.winners, start=1):
             stage.house.plan_lot(winner=winner, hammer="above_reserve", item_number=number)
-        self.source("phone stand", 4)
+        self.source("phone stand", len(self.winners))
         stage.advance(27 * HOUR)
         second = next((lot for lot in stage.lots() if lot.item_number == 2), None)
         if second is not None:
