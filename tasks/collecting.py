@@ -31,7 +31,7 @@ OVERLAP, STRIPE_KEEPS = timedelta(days=1), timedelta(days=30)
 def _told(session: Session) -> dict[int, list[InboxEvent]]:
     """Waiting Stripe events by the invoice they are about; those about none of ours are done with."""
     found: dict[int, list[InboxEvent]] = {}
-    for event in inbox.waiting(session, "stripe"):
+    for event in inbox.waiting(session, "stripe", inbox.ASKED):
         row = session.scalars(_named_by(event)).first()
         found.setdefault(row.id if row else 0, []).append(event)
     return found
@@ -50,10 +50,10 @@ def fetch_events(at: Desk) -> None:
         run_logger().warning("what went back is asked again next cycle: %s", error)
         return
     with at.record.read() as session:
-        known = inbox.known(session, "stripe", [event.id for event in events])
+        known = inbox.known(session, [event.id for event in events], "stripe", inbox.ASKED)
     for event in reversed(events):
         if event.id not in known:
-            inbox.receive(at.record, "stripe", event.id, event.type, event.model_dump(exclude={"id", "type"}))
+            inbox.receive(at.record, inbox.ASKED, event.id, event.type, event.model_dump(exclude={"id", "type"}))
 
 
 def _named_by(event: InboxEvent) -> Select[tuple[Invoice]]:

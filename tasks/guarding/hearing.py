@@ -56,7 +56,8 @@ def _signatures(session: Session) -> list[Trouble]:
 
 
 def _handling(session: Session) -> list[Trouble]:
-    late = [one for one in inbox.waiting(session, "stripe") if one.received_at < now() - WEBHOOK_WORKED_WITHIN]
+    waiting = inbox.waiting(session, "stripe", inbox.ASKED)
+    late = [one for one in waiting if one.received_at < now() - WEBHOOK_WORKED_WITHIN]
     if not late:
         return []
     text = f"The oldest came at {late[0].received_at:%Y-%m-%d %H:%M} UTC. The cycles' logs say why they fail."

@@ -15,6 +15,8 @@ from tasks.lots.engine import Record
 from tasks.lots.records import InboxEvent
 
 KEEP = timedelta(days=30)
+#: Stripe's events that we asked for: their work is the same, and they prove nothing of its webhooks.
+ASKED = "stripe, asked"
 
 
 def receive(record: Record, source: str, external_id: str, type_: str, payload: Mapping[str, Any]) -> bool:
@@ -37,10 +39,10 @@ def receive(record: Record, source: str, external_id: str, type_: str, payload: 
     return True
 
 
-def known(session: Session, source: str, external_ids: Sequence[str]) -> set[str]:
+def known(session: Session, external_ids: Sequence[str], *sources: str) -> set[str]:
     """Those of these events that are here already, handled or not."""
     query = select(InboxEvent.external_id).where(
-        InboxEvent.source == source, InboxEvent.external_id.in_(list(external_ids))
+        InboxEvent.source.in_(sources), InboxEvent.external_id.in_(list(external_ids))
     )
     return set(session.scalars(query))
 

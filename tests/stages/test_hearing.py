@@ -42,6 +42,20 @@ class TestSignatures:
         stage.cycle()
         assert stage.incidents("webhooks:", closed=True) == []
 
+    def test_what_we_asked_stripe_for_does_not_end_it(self, stage: Rehearsal) -> None:
+        stage.person("ada")
+        stage.sell("ada")
+        stage.cycle()
+        refuse(stage, 3)
+        stage.cycle()
+        (invoice,) = stage.invoices()
+        stage.advance(60)
+        stage.bank.refund_by_hand(invoice.stripe_invoice_id, 100)
+        stage.cycles(2)
+        assert stage.incidents("refund:")  # it was learned of
+        (incident,) = stage.incidents("webhooks:")
+        assert "signatures" in incident.title
+
     def test_forgeries_between_genuine_ones_are_never_an_alert(self, stage: Rehearsal) -> None:
         refuse(stage, 50)
         stage.advance(60)
@@ -94,6 +108,17 @@ class TestSilence:
         assert incident.cents == sum(one.paid_cents or 0 for one in stage.invoices())
         stage.cycles(5, apart=6 * HOUR)
         assert stage.incidents("webhooks:") == []  # a day later they are no news
+
+    def test_a_refund_that_the_poll_alone_learned_of_does_not_end_it(self, rehearse: Stage) -> None:
+        stage = rehearse(WEBHOOK_PUBLIC_URL=PUBLIC)
+        pay_three(stage)
+        stage.advance(2 * HOUR)
+        stage.cycle()
+        stage.bank.refund_by_hand(stage.invoices()[0].stripe_invoice_id, 100)
+        stage.cycles(2)
+        assert stage.incidents("refund:")
+        (incident,) = stage.incidents("webhooks:")
+        assert incident.title.startswith("3 payments in 24 hours")
 
     def test_two_are_never_an_alert(self, rehearse: Stage) -> None:
         stage = rehearse(WEBHOOK_PUBLIC_URL=PUBLIC)
