@@ -24,6 +24,9 @@ From = Annotated[int, typer.Option("--from", help="The first point, pair or seed
 Step = Annotated[int, typer.Option("--step", help="Every how many points.", min=1)]
 Seeds = Annotated[int, typer.Option("--seeds", help="How many.", min=1)]
 Replay = Annotated[int | None, typer.Option("--replay", help="One alone, its history printed.", min=1)]
+Life = Annotated[
+    str, typer.Option("--life", help="scripted; or unlucky: no picture, no money at CJ, an order too dear, tax.")
+]
 Out = Annotated[Path | None, typer.Option("--out", help="A file to which each result is added, a JSON line each.")]
 
 
@@ -34,29 +37,34 @@ def simulate() -> None:
 
 
 @app.command()
-def crash(start: From = 1, step: Step = 1, replay: Replay = None, out: Out = None) -> None:
+def crash(start: From = 1, step: Step = 1, life: Life = "scripted", replay: Replay = None, out: Out = None) -> None:
     """Die at every outside call, before it and after it, and around every commit; exit 1 where a promise broke."""
-    _all(places.crashes(start, step), out) if replay is None else _one(lambda: places.run_crash(replay))
+    make = _made(life)
+    if replay is None:
+        _all(places.crashes(start, step, make), out, lambda result: _again(result, make))
+    _one(lambda: places.run_crash(replay or 0, make))
 
 
 @app.command()
 def faults(
     start: From = 1,
     step: Step = 1,
+    life: Life = "scripted",
     replay: Annotated[
         str | None, typer.Option("--replay", help="One alone, its history printed: POINT:FAULT, as 120:timeout_after.")
     ] = None,
     out: Out = None,
 ) -> None:
     """Let every call meet every kind of fault, late effects included; exit 1 where a promise broke."""
+    make = _made(life)
     if replay is None:
-        _all(places.faults(start, step), out)
+        _all(places.faults(start, step, make), out, lambda result: _again(result, make))
         return
     number, _, kind = replay.partition(":")
     if not number.isdecimal() or not kind:
         raise typer.BadParameter(f"--replay takes POINT:FAULT, as 120:timeout_after, and not {replay!r}.")
     try:
-        _one(lambda: places.run_fault(int(number), kind))
+        _one(lambda: places.run_fault(int(number), kind, make))
     except LookupError as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -89,9 +97,14 @@ def overtaken(
 
 
 @app.command()
-def pairs(seeds: Seeds = 2_000, start: From = 1, replay: Replay = None, out: Out = None) -> None:
+def pairs(
+    seeds: Seeds = 2_000, start: From = 1, life: Life = "scripted", replay: Replay = None, out: Out = None
+) -> None:
     """Draw a crash and a fault for each run, in either order; a broken run is made as short as it can be."""
-    _all(places.pairs(seeds, start), out, _shorten_pair) if replay is None else _one(lambda: places.run_pair(replay))
+    make = _made(life)
+    if replay is None:
+        _all(places.pairs(seeds, start, make), out, lambda result: _show(places.shortest(result["schedule"], make)))
+    _one(lambda: places.run_pair(replay or 0, make))
 
 
 @app.command()
@@ -115,15 +128,21 @@ def _shorten(result: dict[str, Any]) -> None:
     _show(smallest)
 
 
-def _shorten_pair(result: dict[str, Any]) -> None:
-    smallest = places.shortest(result["schedule"])
-    _show(smallest)
-    print(*(f"      {line}" for line in smallest.history), sep="\n", flush=True)
+def _again(result: dict[str, Any], make: places.Make) -> None:
+    """One blow cannot be made fewer: its run is played again, for its history."""
+    _show(places.shortest(result["schedule"], make))
 
 
 def _show(smallest: Result) -> None:
     print(f"  the shortest history found, of {len(smallest.history)} lines: {'; '.join(smallest.violations)}")
-    print(*(f"    {line}" for line in smallest.schedule), sep="\n", flush=True)
+    print(*(f"    {line}" for line in smallest.schedule), sep="\n")
+    print(*(f"      {line}" for line in smallest.history), sep="\n", flush=True)
+
+
+def _made(life: str) -> places.Make:
+    if life not in places.LIVES:
+        raise typer.BadParameter(f"--life takes {' or '.join(places.LIVES)}, and not {life!r}.")
+    return places.LIVES[life]
 
 
 def _all(

@@ -14,8 +14,11 @@ from itertools import combinations
 from tests.simulation.forking import Explorer, Job, Plain, in_children
 from tests.simulation.knife import CRASH, Point, Strike, faults_of
 from tests.simulation.play import Play, Result, Scripted
+from tests.simulation.unlucky import Unlucky
 
 Make = Callable[[Strike | None], Play]
+#: Lives that can be struck; together they have every kind of effect.
+LIVES: dict[str, Make] = {"scripted": Scripted, "unlucky": Unlucky}
 
 
 def points(make: Make = Scripted) -> list[Point]:

@@ -120,7 +120,7 @@ class Piece(Play):
         """What broke, the end that was not reached included."""
         ends = [] if self.reached() else [f"{self.stage.lives()}, unsettled {self.stage.unsettled()}"]
         promises = [one for one in broken(self.stage) if not one.startswith("every lot ends")]  # a piece ends before
-        return [*promises, *ends, *self.wrong()]
+        return [*promises, *ends, *self.fell, *self.wrong()]
 
     @abstractmethod
     def wrong(self) -> Iterator[str]:

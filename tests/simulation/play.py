@@ -19,6 +19,7 @@ from typing import Any
 from unittest import mock
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 import flows.processing
 import flows.sourcing  # noqa: F401 - Prefect sets its logging up when it is imported, not in the middle of a run
@@ -28,6 +29,7 @@ from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Unsettled, working_at
 from tasks.lots.engine import Record
 from tasks.lots.models import SourcingRun
+from tasks.retrying import Step
 from tests.simulation.courier import Courier
 from tests.simulation.history import digest, written
 from tests.simulation.knife import FORGOTTEN, Killed, Knife, Strike
@@ -44,6 +46,8 @@ QUICK = {"PAYMENT_DEADLINE_DAYS": "0.5", "PAYMENT_REMINDER_DAYS": "0.2", "PAYMEN
 SPEAKERS = ("dropship", "tasks", "httpx", "stripe", "deployments")
 #: What a worker that came too late may say; anything else is a fault of ours.
 LAWFUL = (Unsettled, ServiceUnavailable)
+#: What no blow of the outside excuses: our own code fell over something that it did not expect.
+BUGS = (TypeError, ValueError, LookupError, AttributeError, AssertionError, ArithmeticError, NameError, SQLAlchemyError)
 SLOW_SECONDS, HANG_SECONDS = 8.0, 30.0
 
 
@@ -77,6 +81,7 @@ class Play(ABC):
     def __init__(self, name: str, *, strike: Strike | None = None, seed: int = 1, **settings: str) -> None:
         self.name, self.seed = name, seed
         self.errors: list[str] = []
+        self.fell: list[str] = []
         self.schedule: list[str] = []
         self.cycles = 0
         self._home, self._at_home = tempfile.mkdtemp(prefix="play-"), os.getpid()
@@ -88,6 +93,7 @@ class Play(ABC):
         self.knife.plan = self._plan
         self.stage.exchange.before = lambda label: self.knife.point(f"before {label}")
         self.stage.exchange.after = self._after
+        self.stage.how = self._do
         self._forgetting = False
         self._desks = ExitStack()
 
@@ -128,7 +134,7 @@ class Play(ABC):
 
     def ended(self) -> list[str]:
         """What broke."""
-        return broken(self.stage)
+        return [*broken(self.stage), *self.fell]
 
     # for plays
 
@@ -182,7 +188,21 @@ class Play(ABC):
             self.stage.advance(UNTIL_LEASES_END)
         except Exception as error:
             self.errors.append(f"{type(error).__name__}: {error}")
+            self._note(error)
         return None
+
+    def _do(self, step: Step, *args: Any, **kwargs: Any) -> Any:
+        """One step, with one try."""
+        try:
+            return step.fn(*args, **kwargs)
+        except Exception as error:
+            self._note(error)
+            raise
+
+    def _note(self, error: Exception) -> None:
+        told = f"it fell over: {type(error).__name__}: {error}"
+        if isinstance(error, BUGS) and told not in self.fell:
+            self.fell.append(told)
 
     def _plan(self, call: str, kind: str) -> None:
         vendor, operation = call.split(" ", 1)

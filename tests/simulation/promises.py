@@ -19,6 +19,7 @@ from tasks.lots.models import History, Invoice, InvoiceLine, Lot
 from tasks.lots.records import Approval, Incident, OutboxMessage
 from tasks.lots.states import FINAL, LotStatus
 from tests.simulation.dealings import DEALINGS
+from tests.simulation.evidence import EVIDENCE
 from tests.simulation.rehearsal import Rehearsal
 
 #: Statuses in which a lot has its item at Basta.
@@ -107,7 +108,8 @@ def _named(stage: Rehearsal) -> set[int]:
     by_invoice: dict[str, set[int]] = defaultdict(set)
     with stage.record.read() as session:
         for lot, invoice in session.execute(select(Lot, Invoice).join(Invoice, Lot.invoice_id == Invoice.id)):
-            by_invoice[invoice.stripe_invoice_id or "?"].add(lot.id)
+            if invoice.stripe_invoice_id:
+                by_invoice[invoice.stripe_invoice_id].add(lot.id)
             by_invoice[f"invoice:{invoice.id}:"].add(lot.id)
         # That a lot is stuck is told of whatever nobody foresaw: it excuses nothing.
         foreseen = select(Incident).where(Incident.closed_at.is_(None), Incident.alert != "lot-stuck")
@@ -246,6 +248,7 @@ def _quota_is_kept(stage: Rehearsal) -> Iterator[str]:
 def _nothing_leaks(stage: Rehearsal) -> Iterator[str]:
     hidden = [*SECRETS]
     for person in stage.world.people.all():
+        hidden += [person.email]
         hidden += [person.address.line1] if person.address and person.address.line1 else []
     with stage.record.read() as session:
         texts: dict[str, Any] = {
@@ -276,4 +279,5 @@ PROMISES: dict[str, Callable[[Rehearsal], Iterator[str]]] = {
     "CJ's quota": _quota_is_kept,
     "no secret and no address": _nothing_leaks,
     **DEALINGS,
+    **EVIDENCE,
 }

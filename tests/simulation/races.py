@@ -39,6 +39,7 @@ from tests.simulation.loopback import Loopback, SharedClock, database, free_port
 from tests.simulation.play import LAWFUL
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import HOUR
+from tests.simulation.unlucky import DEAD_PICTURE
 
 WORKERS = 8
 PATIENCE_SECONDS = 60.0
@@ -57,8 +58,6 @@ RARE = {
     TOO_DEAR: {"cj-order", "cj-delete", "refund"},
     UNPAID: {"policy", "sale", "publish", "unlist", "void"},
 }
-#: Of one lot more, which leaves its sale before anybody can bid: its supplier's pictures are gone.
-DEAD_PICTURE = "dead-picture.jpg"
 
 
 class Crew:

@@ -1,0 +1,246 @@
+"""The judge sees: of a run that kept every promise something is taken, doubled or bent, and the right promise cries.
+
+A promise that no bent world breaks would be kept by nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.simulation.play import Play, Scripted
+from tests.simulation.promises import PROMISES, broken
+
+Bend = Callable[[Play], object]
+
+
+def written(statement: str) -> Bend:
+    """A change in our own record, behind the pipeline's back."""
+
+    def bend(play: Play) -> None:
+        with play.record.quietly() as session:
+            session.execute(text(statement))
+
+    return bend
+
+
+def paid_invoice(play: Play) -> Any:
+    return next(one for one in play.stage.bank.store.invoices.values() if one["status"] == "paid")
+
+
+def pay(play: Play) -> Any:
+    return next(one for one in play.stage.cj.payments if one.kind == "pay")
+
+
+def twin(rows: Any, key: str = "id", **more: Any) -> None:
+    """One of some rows is there twice."""
+    first = next(one for one in rows.values())
+    rows["twin"] = {**first, key: "twin", **more} if isinstance(first, dict) else vary(first, id="twin", **more)
+
+
+def vary(thing: Any, **more: Any) -> Any:
+    other = copy.copy(thing)
+    for name, value in more.items():
+        setattr(other, name, value)
+    return other
+
+
+def another_invoice(play: Play) -> None:
+    store, first = play.stage.bank.store, paid_invoice(play)
+    store.invoices["twin"] = {**first, "id": "twin"}
+    store.lines["twin"], store.payments["twin"] = store.lines[first["id"]], []
+
+
+def given_back_early(play: Play) -> None:
+    """All of a payment went back some minutes before its lot was ordered."""
+    (order, *_), store = play.stage.cj.orders, play.stage.bank.store
+    lot = next(one for one in play.stage.lots() if one.cj_order_number == order.number)
+    intent = store.payments[lot.stripe_invoice_id][0]["payment"]["payment_intent"]
+    charge = store.charges[store.intents[intent]["latest_charge"]]
+    created = int((order.created - timedelta(minutes=5)).timestamp())
+    twin(store.refunds, charge=charge["id"], amount=charge["amount"], created=created)
+
+
+def nothing_at_all(play: Play) -> None:
+    stage, store = play.stage, play.stage.bank.store
+    for rows in (stage.house.sales, stage.house.orders, stage.cj.orders, stage.cj.payments, stage.post.mails):
+        rows.clear()
+    for rows in (store.invoices, store.payments, store.charges, store.refunds, store.movements, store.notes):
+        rows.clear()
+    for table in ("history", "ledger_entries", "effects", "invoice_lines", "lots", "invoices"):
+        written(f"delete from {table}")(play)
+
+
+def first_sale(play: Play) -> Any:
+    return next(iter(play.stage.house.sales.values()))
+
+
+#: What is bent, and the promise that must cry.
+BENT: dict[str, tuple[str, Bend]] = {
+    "an order is there twice": (
+        "ordered and bought once",
+        lambda play: play.stage.cj.orders.append(vary(play.stage.cj.orders[0], order_id="twin")),
+    ),
+    "an order was paid twice": (
+        "ordered and bought once",
+        lambda play: play.stage.cj.payments.append(copy.copy(pay(play))),
+    ),
+    "an invoice is there twice": ("charged once, and exactly", another_invoice),
+    "an invoice was paid twice": (
+        "charged once, and exactly",
+        lambda play: play.stage.bank.store.payments[paid_invoice(play)["id"]].extend(
+            play.stage.bank.store.payments[paid_invoice(play)["id"]]
+        ),
+    ),
+    "a cent too much was billed": (
+        "charged once, and exactly",
+        lambda play: play.stage.bank.store.lines[paid_invoice(play)["id"]][0].update(amount=1),
+    ),
+    "a charge pays no invoice": (
+        "charged by an invoice alone",
+        lambda play: twin(play.stage.bank.store.charges, amount_captured=100),
+    ),
+    "more went back than was taken": (
+        "no refund above its share",
+        lambda play: [one.update(amount_refunded=10**6) for one in play.stage.bank.store.charges.values()],
+    ),
+    "a paid lot ended without its money": (
+        "every lot ends",
+        written("update lots set refund_status = 'FAILED' where refund_status is not null"),
+    ),
+    "an effect is open": ("every effect is settled", written("update effects set state = 'UNKNOWN'")),
+    "it was bought before it was paid for": (
+        "bought only when paid for, within the cap",
+        lambda play: [one.update(created=2**40) for one in play.stage.bank.store.charges.values()],
+    ),
+    "an item is nobody's": (
+        "every item is a lot's",
+        lambda play: first_sale(play).items.append(vary(first_sale(play).items[0], id="twin")),
+    ),
+    "a sale is there twice": (
+        "every item is a lot's",
+        lambda play: play.stage.house.sales.update(twin=vary(first_sale(play), id="twin", items=[])),
+    ),
+    "an item is on two orders": ("every item is a lot's", lambda play: twin(play.stage.house.orders)),
+    "a ledger row is gone": ("the books tie", written("delete from ledger_entries where kind = 'stripe_fee'")),
+    "a refund is there twice": ("the books tie", lambda play: twin(play.stage.bank.store.refunds)),
+    "a hop is gone": ("only lawful moves", written("delete from history where seq = 3")),
+    "a mail went twice": (
+        "one mail a key",
+        lambda play: play.stage.post.mails.append(play.stage.post.mails[0]),
+    ),
+    "two calls came at once": (
+        "CJ's pace",
+        lambda play: play.stage.world.calls.append(
+            next(one for one in reversed(play.stage.world.calls) if one.vendor == "cj")
+        ),
+    ),
+    "an empty quota was called": ("CJ's quota", lambda play: play.stage.meter.overruns.append("/product/query")),
+    "a street is in the log": (
+        "no secret and no address",
+        lambda play: play.stage.log.append("the parcel goes to 1 Orchard Row"),
+    ),
+    "an e-mail address is in the log": (
+        "no secret and no address",
+        lambda play: play.stage.log.append("told ada@demo.invalid"),
+    ),
+    "a key is in the log": ("no secret and no address", lambda play: play.stage.log.append("Bearer sk_test_sandbox")),
+    "an order is no lot's": (
+        "every order is a lot's that lives",
+        lambda play: play.stage.cj.orders.append(vary(play.stage.cj.orders[0], number="HS-77", order_id="twin")),
+    ),
+    "an order was far dearer": (
+        "bought within the limit",
+        lambda play: play.stage.cj.payments.append(replace(pay(play), cents=-(10**6))),
+    ),
+    "it was ordered after all went back": ("not ordered when the money went back", given_back_early),
+    "a draft advances by itself": (
+        "billed what was won, with its fees",
+        lambda play: paid_invoice(play).update(auto_advance=True),
+    ),
+    "an ended lot's invoice asks for money": (
+        "billed what was won, with its fees",
+        lambda play: [
+            one.update(status="open") for one in play.stage.bank.store.invoices.values() if one["status"] == "void"
+        ],
+    ),
+    "a part of a lot was given back": (
+        "given back whole",
+        lambda play: [one.update(subtotal=1) for one in play.stage.bank.store.notes.values()],
+    ),
+    "nobody was told": ("everybody is told, once", written("delete from effects where kind = 'mail'")),
+    "nothing was delivered": (
+        "delivered is what CJ delivered",
+        lambda play: [setattr(one, "delivered", None) for one in play.stage.cj.orders],
+    ),
+    "nothing is ordered": ("delivered is what CJ delivered", lambda play: play.stage.cj.orders.clear()),
+    "a parcel goes elsewhere": (
+        "sent to who won it",
+        lambda play: play.stage.cj.orders[0].address.update(line1="2 Other Street"),
+    ),
+    "another thing was ordered": (
+        "sent to who won it",
+        lambda play: setattr(play.stage.cj.orders[0], "lines", play.stage.cj.orders[1].lines),
+    ),
+    "nothing was given back": (
+        "refunded is what Stripe gave back",
+        lambda play: play.stage.bank.store.refunds.clear(),
+    ),
+    "Basta was not told of a payment": (
+        "Basta shows what became of an order",
+        lambda play: [setattr(one, "status", "PUBLISHED") for one in play.stage.house.orders.values()],
+    ),
+    "nothing was done": ("something was made", nothing_at_all),
+}
+
+
+class Bending(Scripted):
+    """The scripted life, at whose end each change is made in a fork of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cries: dict[str, list[str]] = {}
+
+    def ended(self) -> list[str]:
+        """What broke without any change."""
+        for name, (_, bend) in BENT.items():
+            ours, theirs = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    bend(self)
+                    told = sorted({one.split(": ", 1)[0] for one in broken(self.stage)})
+                except BaseException as error:
+                    told = [f"{type(error).__name__}: {error}"]
+                os.write(theirs, json.dumps(told).encode())
+                os._exit(0)
+            os.close(theirs)
+            with os.fdopen(ours) as told_by:
+                self.cries[name] = json.load(told_by)
+            os.waitpid(pid, 0)
+        return super().ended()
+
+
+@pytest.fixture(scope="module")
+def cries() -> dict[str, list[str]]:
+    play = Bending()
+    result = play.run()
+    assert result.kept, result.violations
+    return play.cries
+
+
+@pytest.mark.parametrize("name", BENT)
+def test_a_world_that_was_bent_breaks_its_promise(cries: dict[str, list[str]], name: str) -> None:
+    assert BENT[name][0] in cries[name]
+
+
+def test_every_promise_is_broken_by_something() -> None:
+    assert {promise for promise, _ in BENT.values()} == set(PROMISES)
