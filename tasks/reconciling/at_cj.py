@@ -19,6 +19,7 @@ from tasks.lots.models import Lot
 from tasks.lots.states import FINAL
 from tasks.pursing import look_into
 from tasks.reconciling.finding import Finding, Tie, What, bears_our_mark, record_name
+from tasks.reconciling.unshown import unshown
 from tasks.tracking import apply
 
 VENDOR = "CJ"
@@ -54,10 +55,13 @@ def compare(at: Desk, since: datetime) -> tuple[list[Finding], list[Tie]]:
     look_into(at)  # after the orders: who is owed a credit is known now
     listed = list(_listed(at))
     tie = Tie(VENDOR, "paid for orders")
+    cancelled = (lot.cj_order_id for lot in lots.values() if lot.cj_status == OrderStatus.CANCELLED)
+    shown = {order.order_id for order in orders} | {str(one) for one in cancelled if one}
     with at.record.read() as session:
         found = [
             *_gone(session, recent, lots, orders),
             *_booked(session, lots, orders, tie),
+            *unshown(session, VENDOR, (Kind.GOODS, Kind.FREIGHT), shown, since, tie),
             *_strangers(session, lots, listed),
         ]
     return found, [tie]

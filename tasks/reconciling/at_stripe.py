@@ -18,6 +18,7 @@ from tasks.lots.manners import SETTLED
 from tasks.lots.models import Invoice, Lot
 from tasks.lots.records import LedgerEntry
 from tasks.reconciling.finding import Finding, Tie, What, bears_our_mark, record_name
+from tasks.reconciling.unshown import refunds_by_any_name, refunds_ever_made, unshown
 from tasks.reversals import adopt_reversals
 from tasks.settling import converge
 
@@ -69,6 +70,7 @@ def _differences(at: Desk, told: Told, since: datetime) -> tuple[list[Found], li
             *_fees(session, ours, told, ties[1]),
             *_refunded(session, ours, told, ties[2]),
             *_disputed(session, ours, told, ties[3]),
+            *_ghosts(session, told, since, ties),
         ]
     return found, ties
 
@@ -100,9 +102,11 @@ def _known(session: Session, ours: dict[str, Invoice], told: Told, since: dateti
 def _captured(session: Session, ours: dict[str, Invoice], told: Told, tie: Tie) -> Iterator[Found]:
     for theirs in told.invoices:
         invoice = ours.get(theirs.id)
-        if invoice is None or theirs.status != "paid":
-            continue  # what was paid in part is booked when it is whole, or goes back
+        if invoice is None:
+            continue
         booked = ledger.total(session, *INCOME, invoice_id=invoice.id)
+        if theirs.status != "paid" and booked <= theirs.paid_cents:
+            continue  # what was paid in part is booked when it is whole, or goes back
         if not tie.add(booked, theirs.paid_cents):
             text = f"invoice {invoice.id}: booked is not what was captured"
             yield Finding(VENDOR, What.BOOKS, theirs.id, text, booked, theirs.paid_cents), invoice.id
@@ -156,6 +160,21 @@ def _disputed(session: Session, ours: dict[str, Invoice], told: Told, tie: Tie) 
             if not tie.add(booked, theirs):
                 text = f"invoice {invoice.id}: what dispute {dispute.id} moved is not booked"
                 yield Finding(VENDOR, What.BOOKS, movement.id, text, booked, theirs), invoice.id
+
+
+def _ghosts(session: Session, told: Told, since: datetime, ties: list[Tie]) -> Iterator[Found]:
+    """Fees, refunds and disputes of our books that Stripe does not show."""
+    _, fees, refunded, disputed = ties
+    moved = {one.id for one in told.movements} | {one.id for each in told.disputes for one in each.movements}
+    refunds = refunds_by_any_name(session, {one.id for one in told.refunds})
+    failed = {one.id for one in told.refunds} | refunds_ever_made(session)
+    for kinds, shown, tie in (
+        ((Kind.STRIPE_FEE,), moved, fees),
+        ((Kind.REFUND,), refunds, refunded),
+        ((Kind.REFUND_FAILED,), failed, refunded),
+        ((Kind.DISPUTE, Kind.DISPUTE_FEE), moved, disputed),
+    ):
+        yield from ((one, None) for one in unshown(session, VENDOR, kinds, shown, since, tie))
 
 
 def _sum(session: Session, vendor_id: str, *kinds: Kind) -> int:

@@ -148,6 +148,51 @@ def test_a_cent_that_is_booked_wrongly_is_a_difference_and_a_critical_incident(s
     assert stage.incidents("reconcile:") == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "vendor"),
+    [
+        (Kind.STRIPE_FEE, "Stripe"),
+        (Kind.REFUND, "Stripe"),
+        (Kind.REFUND_FAILED, "Stripe"),
+        (Kind.DISPUTE, "Stripe"),
+        (Kind.HAMMER, "Stripe"),
+        (Kind.GOODS, "CJ"),
+    ],
+)
+def test_money_in_our_books_that_no_vendor_shows_is_a_difference(stage: Rehearsal, kind: Kind, vendor: str) -> None:
+    (lot,) = paid(stage, "ada", webhooks=False)
+    invoice, ghost = stage.lot(lot).invoice_id, {"vendor": vendor.lower(), "vendor_id": "ghost"}
+    with stage.record.write() as session:
+        ledger.book(session, "ghost", kind, -7, lot_id=lot, invoice_id=invoice, **ghost)
+    report = stage.reconcile()
+    assert {(one.vendor, one.what.value) for one in report.findings} == {(vendor, "books")}
+    assert sum(one.ours_cents - one.theirs_cents for one in report.ties if one.vendor == vendor) == -7
+
+
+def test_money_that_is_booked_for_an_invoice_that_nobody_paid_is_a_difference(stage: Rehearsal) -> None:
+    stage.person("ada", "no_card", pays_after=10**7)
+    (lot,) = stage.sell("ada")
+    stage.cycle()
+    assert invoice_of(stage)["status"] == "open"
+    with stage.record.write() as session:
+        given = {"lot_id": lot, "invoice_id": stage.lot(lot).invoice_id}
+        ledger.book(session, "ghost", Kind.HAMMER, 7, vendor="stripe", vendor_id="ghost", **given)
+    assert names(stage) == {("Stripe", "books")}
+
+
+def test_a_refund_that_fails_when_it_is_older_than_what_is_listed_is_no_difference(stage: Rehearsal) -> None:
+    (lot,) = paid(stage, "ada", webhooks=False)
+    give_back(stage, lot)
+    stage.cycles(3)
+    (refund,) = stage.bank.store.refunds
+    stage.advance(29 * DAY)
+    stage.bank.fail_refund(refund)
+    stage.cycles(2)
+    assert stage.lot(lot).refund_status == "FAILED"
+    stage.advance(7 * DAY)
+    assert [one.text for one in stage.reconcile().findings] == []
+
+
 def test_an_invoice_of_ours_on_no_record_is_an_orphan_and_a_second_one_a_duplicate(stage: Rehearsal) -> None:
     paid(stage, "ada", webhooks=False)
     twin = copy.deepcopy(invoice_of(stage)) | {"id": "in_99999999"}
