@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tasks.lots.engine import Record
-from tests.simulation.rehearsal import Rehearsal, rehearsal_settings
+from tests.simulation.rehearsal import DAY, Rehearsal, rehearsal_settings
 
 Stage = Callable[..., Rehearsal]
 
@@ -31,6 +31,8 @@ def rehearse(sqlite_record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
         def make(**settings: Any) -> Rehearsal:
             stage = Rehearsal(sqlite_record, rehearsal_settings(**settings))
+            # Parcels of two days: waiting for those of nine is most of what a whole life costs.
+            stage.cj.options.ship_after_seconds, stage.cj.options.deliver_after_seconds = DAY, 2 * DAY
             return stack.enter_context(stage.running())
 
         yield make

@@ -413,7 +413,7 @@ def test_a_dispute_holds_what_is_not_ordered_yet(stage: Rehearsal) -> None:
 def test_a_parcel_is_followed_to_its_end_with_a_mail_a_hop(stage: Rehearsal) -> None:
     lot = sold(stage)
     stage.cycle()
-    stage.cycles(30, apart=DAY / 2)
+    stage.cycles(8, apart=DAY / 2)
     assert stage.life(lot)[3:] == [*BOUGHT, "SHIPPED", "DELIVERED"]
     keys = [f"mail:{template}:lot-{lot}:1" for template in ("order_shipped", "order_delivered")]
     assert [mail.key for mail in stage.mails("order_")] == [stage.record.known_as(key) for key in keys]

@@ -12,7 +12,7 @@ def test_thirty_days_of_ten_lots_stay_within_a_lifetime_quota_without_a_webhook(
     hour apart, beside parcels of the days before. Reading does not grow with the lots, as a hundred share a call."""
     stage.world.webhook_mode = "lost"
     stage.cj.options.quota, stage.cj.options.quota_limit = "counts", LIFETIME
-    stage.cj.options.ship_after_seconds = 2 * DAY
+    stage.cj.options.ship_after_seconds, stage.cj.options.deliver_after_seconds = 2 * DAY, 9 * DAY
     stage.cj.set_balance(10**8)
     stage.person("ada")
     old = stage.sell("ada")
