@@ -22,8 +22,8 @@ def paid_once(stage: Rehearsal) -> bool:
 
 
 def days(stage: Rehearsal, number: float) -> None:
-    """A cycle each hour, for so many days."""
-    stage.cycles(round(number * 8), apart=3 * HOUR)
+    """Four cycles a day, for so many days."""
+    stage.cycles(round(number * 4), apart=6 * HOUR)
 
 
 def test_declined_and_then_paid_by_the_buyer_is_paid_once(stage: Rehearsal) -> None:

@@ -164,7 +164,7 @@ def test_twenty_four_hours_with_one_stuck_lot_are_five_messages_at_most(stage: R
     (lot,) = stage.sell("ada")
     with stage.record.write() as session:
         pauses.pause(session, "buying")
-    stage.cycles(24 * 6)
+    stage.cycles(48, apart=HOUR / 2)
     told = [post.text.split("\n")[0] for post in stage.sink.posts]
     assert [" ".join(one.split()[:2]) for one in told] == ["[MEDIUM] Lot", "[MEDIUM] STILL"]
     assert all(f"Lot {lot}" in one for one in told)
