@@ -20,6 +20,7 @@ from tests.simulation.play import Play, Scripted
 from tests.simulation.promises import PROMISES, broken
 
 Bend = Callable[[Play], object]
+pytestmark = pytest.mark.xdist_group("judge")  # one life for all of them
 
 
 def written(statement: str) -> Bend:
