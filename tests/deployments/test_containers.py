@@ -15,7 +15,6 @@ import yaml
 from deployments.cli import app
 from deployments.commands.services import POOL
 from tasks.settings import Settings
-from tests.runbook.test_rows import typed
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deployments/Dockerfile").read_text()
@@ -26,6 +25,8 @@ STEPS = [
     for line in re.sub(r"\\\n\s*", "", DOCKERFILE).splitlines()
     if line.strip() and not line.startswith("#")
 ]
+#: What a person types, as the file's first lines say.
+TYPED = [line.split("  #")[0].strip() for line in re.findall(r"^#   (docker .+)$", COMPOSE, re.MULTILINE)]
 #: What the image of PostgreSQL, its client library and Python read.
 OTHERS = {"POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB", "PGPASSWORD", "PYTHONUNBUFFERED"}
 #: A service that listens within the network of compose says so: from outside it is reached by `ports` alone.
@@ -74,8 +75,12 @@ def test_every_command_is_taken_by_its_own_parser(words: list[str]) -> None:
     PARSERS[words[0]](words[1:])
 
 
-@pytest.mark.parametrize("line", [one for one in typed() if one.startswith("docker ")])
-def test_the_books_commands_name_a_file_and_services_that_are_there(line: str) -> None:
+def test_its_head_says_how_to_start_it_to_read_its_setup_and_to_type_a_command() -> None:
+    assert [line.partition("compose.yaml ")[2].split()[0] for line in TYPED] == ["up", "logs", "exec"]
+
+
+@pytest.mark.parametrize("line", TYPED)
+def test_the_commands_at_its_head_name_a_file_and_services_that_are_there(line: str) -> None:
     compose, _, given = line.partition("deployments/compose.yaml ")
     assert compose == "docker compose --env-file .env.local -f "
     verb, *words = shlex.split(given)

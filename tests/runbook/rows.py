@@ -312,12 +312,6 @@ FLAGS: list[tuple[str, str, object]] = [
     ("run", "--publish", False),
 ]
 
-NO_ENGINE = "no Docker engine is here: what it names is there, and what it starts is taken by its own parser"
-CONTAINERS = "tests/deployments/test_containers.py"
-IN_DOCKER = (
-    f"{CONTAINERS}::test_the_books_commands_name_a_file_and_services_that_are_there",
-    f"{CONTAINERS}::test_every_command_is_taken_by_its_own_parser",
-)
 POWER = "tests/browser/test_without_a_server.py::test_after_two_days_without_a_server_one_cycle_and_one_sourcing_run_do_the_work_and_nobody_is_alarmed"
 #: (a command of the book that `tests/flows/test_runbook_commands.py` does not type, why, what runs it: a test, or a
 #: line of `.ci/run`). A name in a sentence needs none, as there is nothing to paste.
@@ -326,9 +320,6 @@ ELSEWHERE: list[Row] = [
     ("prefect worker start --pool pipeline", "runs until it is ended", POWER),
     ("pipeline demo", "takes minutes", ".ci/run::.venv/bin/pipeline demo"),
     (".venv/bin/pip install -c constraints.txt -e .", "installs", ".ci/run::.venv/bin/pip install", ".ci/run::-c constraints.txt -e"),
-    ("docker compose --env-file .env.local -f deployments/compose.yaml up --build --detach", NO_ENGINE, *IN_DOCKER),
-    ("docker compose --env-file .env.local -f deployments/compose.yaml logs setup", NO_ENGINE, *IN_DOCKER),
-    ("docker compose --env-file .env.local -f deployments/compose.yaml exec worker pipeline status", NO_ENGINE, *IN_DOCKER),
 ]  # fmt: skip
 #: Only a name in a sentence: the whole command stands elsewhere in the book, or is none of ours to type.
 NAMES = {"pipeline lot show", "pipeline webhooks", "pipeline restore --from FILE", "prefect flow-run retry"}
