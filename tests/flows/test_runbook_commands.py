@@ -28,11 +28,11 @@ from tests.runbook.test_rows import BOOK, to_type
 #: These run until they are ended: they are started, and seen to listen.
 ENDLESS = ("webhooks", "sandbox")
 #: A doctor without a worker finds one missing; a lot may be past what is asked, which is refused in a sentence;
-#: the books may differ for the moment in which a parcel or a refund is under way; and who waits half a second only
+#: the books may differ for the moment in which a parcel or a refund is under way; and who waits for a second only
 #: does not hear of every message that it arrived (tests/flows/test_alerts.py does).
 MAY_SAY = {"doctor": {0, 1, 3}, "lot": {0, 2}, "reconcile": {0, 1}, "automations": {0, 1}}
 #: Between two polls a person waits for half a minute; a test does not.
-LONGEST_WAIT = 0.5
+LONGEST_WAIT = 1.0
 SECOND = 1 / 86_400
 FAST = {
     "SOURCING_RUNS_PER_DAY": "20",

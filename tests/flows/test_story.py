@@ -56,7 +56,7 @@ def test_a_keyword_becomes_delivered_parcels_and_a_refund_in_part_of_an_invoice(
             waiting = set(session.scalars(select(Lot.refund_status))) & {"PLANNED", "PENDING"}
         if all(life[-1] in ends for life in lives().values()) and not waiting:
             break
-        time.sleep(0.3)
+        time.sleep(1)
     processing(return_state=True)  # type: ignore[call-overload] # and once more: nothing happens twice
 
     assert lives() == {
