@@ -42,7 +42,8 @@ def crash(start: From = 1, step: Step = 1, life: Life = "scripted", replay: Repl
     make = _made(life)
     if replay is None:
         _all(places.crashes(start, step, make), out, lambda result: _again(result, make))
-    _one(lambda: places.run_crash(replay or 0, make))
+    else:
+        _one(lambda: places.run_crash(replay, make))
 
 
 @app.command()
@@ -104,7 +105,8 @@ def pairs(
     make = _made(life)
     if replay is None:
         _all(places.pairs(seeds, start, make), out, lambda result: _show(places.shortest(result["schedule"], make)))
-    _one(lambda: places.run_pair(replay or 0, make))
+    else:
+        _one(lambda: places.run_pair(replay, make))
 
 
 @app.command()
