@@ -17,7 +17,7 @@ DEADLINE_SECONDS = 3.4
 #: From the first line of a program to its last check: with what Python needs before and after, five seconds are far.
 PROGRAM_SECONDS = 3.9
 #: What the checks have in any case, however slowly the program began: CJ may be asked thrice, 1.2 s apart.
-LEAST_SECONDS = 2.6
+LEAST_SECONDS = 2.8
 FAMILIES: dict[str, Callable[[Ward], Iterator[Finding]]] = {
     "host": host.examine,
     "database": record.examine,
