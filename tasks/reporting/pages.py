@@ -21,7 +21,7 @@ from tasks.rules.money import dollars
 from tasks.settings import Mode, Settings
 
 SHOWN = 200
-BAR = 20
+BAR = 10
 
 
 def lots(session: Session, settings: Settings) -> str:

@@ -65,7 +65,7 @@ def test_the_quota_page_draws_what_is_left(sqlite_record: Record) -> None:
         for _ in range(10):
             cj_calls.count(session, "/product/query", allowed=10)
         page = pages.quota(session)
-    assert f"`{'█' * 10}{'░' * 10}`" in page
+    assert f"`{'█' * 5}{'░' * 5}`" in page
 
 
 def test_the_funnel_names_every_status_in_the_order_of_a_lots_life(sqlite_record: Record) -> None:
