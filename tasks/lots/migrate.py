@@ -1,31 +1,33 @@
-"""Bringing a record up to date, from code: the same path for commands, tests and a first run."""
+"""Bringing a record up to date, from code: the same path for commands, tests and a first run.
+
+Alembic is loaded where there is something to bring up: a process that finds its record up to date needs none of it.
+"""
 
 from __future__ import annotations
 
 import random
 import time
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from tasks.lots.engine import Record, taken_away
+from tasks.lots.migrations import NEWEST
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 TRIES = 10
 
 
 def config() -> Config:
     """Alembic's configuration, without a file."""
+    from alembic.config import Config
+
     settings = Config()
     settings.set_main_option("script_location", "tasks.lots:migrations")
     return settings
-
-
-def head() -> str:
-    """The newest revision that this code knows."""
-    return ScriptDirectory.from_config(config()).get_current_head() or ""
 
 
 def revision(record: Record) -> str | None:
@@ -42,7 +44,7 @@ def migrate(record: Record) -> bool:
     libSQL takes the transaction away when it is slow and another process waits to migrate too: then again, later.
     """
     for tries_left in reversed(range(TRIES)):
-        if revision(record) == head():
+        if revision(record) == NEWEST:
             return False
         try:
             _upgrade(record)
@@ -56,6 +58,8 @@ def migrate(record: Record) -> bool:
 
 
 def _upgrade(record: Record) -> None:
+    from alembic import command
+
     with record.migrating() as connection:
         settings = config()
         settings.attributes["connection"] = connection
