@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
@@ -34,6 +35,8 @@ if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK):
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+gc.disable()  # while tests are loaded there is no garbage, and looking for it takes half of that time
+
 settings.register_profile("any machine", deadline=None)  # what is slow here is the machine, not the code
 settings.load_profile("any machine")
 
@@ -47,6 +50,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if os.environ.get("PYTEST_XDIST_WORKER"):
         alone = sorted((item for item in items if not _group(item)), key=lambda item: crc32(item.nodeid.encode()))
         items[:] = [item for item in items if _group(item)] + alone
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what was loaded stays
+    gc.enable()
 
 
 def _group(item: pytest.Item) -> pytest.Mark | None:
