@@ -21,7 +21,7 @@ def simulate(database: str, *arguments: str) -> str:
 #: Every kind that the flows do, but for the deletion of an order that is too dear, which needs a fourth lot.
 RACED = {
     *("policy", "sale", "lot", "image", "unlist", "publish"),
-    *("customer", "invoice", "pay", "void", "basta-order", "basta-publish", "basta-invoice", "basta-payment"),
+    *("customer", "place", "invoice", "pay", "void", "basta-order", "basta-publish", "basta-invoice", "basta-payment"),
     *("basta-cancel", "cj-order", "cj-confirm", "cj-pay", "refund", "mail"),
 }
 

@@ -276,11 +276,15 @@ def races(
     lots: Annotated[
         int, typer.Option("--lots", help="Lots of a life; fewer of them know fewer fates.", min=1, max=5)
     ] = 5,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="This kind of effect alone; more than once for more.")
+    ] = None,
 ) -> None:
     """Let eight processes do every step at once; exit 1 where anything happened more than once."""
     from tests.simulation import races
 
-    found = [races.prove(rounds, kind, start, lots).violations for kind in _databases(database)]
+    asked = frozenset(only or ())
+    found = [races.prove(rounds, kind, start, lots, asked).violations for kind in _databases(database)]
     sys.exit(1 if any(found) else 0)
 
 

@@ -143,11 +143,12 @@ class Tally:
     #: What one worker alone brings about, by who wins.
     census: dict[tuple[str, ...], dict[str, int]] = field(default_factory=dict)
     told: int = 0  # webhooks taken
+    only: frozenset[str] = frozenset()  # the kinds that are asked about; all, when none is named
 
     def wants(self, step: str, enough: int) -> bool:
         """Whether racing this step can still teach something."""
         kinds = self.kinds.get(step)
-        return kinds is None or not kinds or any(self.rounds[kind] < enough for kind in kinds)
+        return not kinds or any(self.rounds[kind] < enough for kind in self._asked(kinds))
 
     def settled(self, step: str, keys: set[str], races: int) -> None:
         """A step settled these effects; one worker alone shows only which kinds it has."""
@@ -157,7 +158,14 @@ class Tally:
 
     def lacks(self, enough: int) -> set[str]:
         """The kinds that were not raced as often as that."""
-        return {kind for kinds in self.kinds.values() for kind in kinds if self.rounds[kind] < enough}
+        return {kind for kind in self.raced() if self.rounds[kind] < enough}
+
+    def raced(self) -> set[str]:
+        """The kinds that were met, of those that are asked about."""
+        return self._asked(set().union(*self.kinds.values()))
+
+    def _asked(self, kinds: set[str]) -> set[str]:
+        return kinds & self.only if self.only else kinds
 
     def next_cast(self, enough: int, whole: tuple[str, ...]) -> tuple[str, ...]:
         """Who shall win the next life's lots: the whole company, until only kinds are lacking that are rare in it."""
@@ -285,7 +293,8 @@ def racing(kind: str, port: int | None = None) -> Iterator[tuple[Crew, Any]]:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="races-")))
         url = stack.enter_context(database(kind, home))
         sandbox, hooks = port or free_port(), free_port()
-        settings = loopback_settings(home, url, sandbox, hooks, MAX_PRODUCTS_PER_RUN=len(WINNERS) + 1)
+        asked = {"MAX_PRODUCTS_PER_RUN": len(WINNERS) + 1, "AUTOMATIC_TAX": True}  # with tax a buyer has a place
+        settings = loopback_settings(home, url, sandbox, hooks, **asked)
         record = Record(connect(settings.record_url))
         stack.callback(record.close)
         migrate(record)
@@ -313,10 +322,12 @@ def racing(kind: str, port: int | None = None) -> Iterator[tuple[Crew, Any]]:
         yield crew, world
 
 
-def prove(rounds: int, kind: str, start: int = 1, lots: int = len(WINNERS)) -> Tally:
-    """Race until every kind of effect was raced so often; the tally, printed."""
+def prove(
+    rounds: int, kind: str, start: int = 1, lots: int = len(WINNERS), only: frozenset[str] = frozenset()
+) -> Tally:
+    """Race until every kind of effect, or each of these alone, was raced so often; the tally, printed."""
     began = time.monotonic()
-    tally = Tally()
+    tally = Tally(only=only)
     whole = WINNERS[:lots]
     with racing(kind) as (crew, world):
         seed = start
@@ -329,6 +340,8 @@ def prove(rounds: int, kind: str, start: int = 1, lots: int = len(WINNERS)) -> T
             known = len(tally.violations)
             with world(seed) as stage:
                 Round(stage, crew, tally, seed, rounds, cast, alone=alone).play()
+            if unheard := only - tally.raced():
+                tally.violations.append(f"no life has an effect of the kind {', '.join(sorted(unheard))}")
             for one in tally.violations[known:]:
                 print(f"seed {seed}: {one}", flush=True)
             if tally.violations and alone:
@@ -336,9 +349,10 @@ def prove(rounds: int, kind: str, start: int = 1, lots: int = len(WINNERS)) -> T
             seed += not alone
             if not alone and seed % 10 == 0:
                 print(f"{seed - start} lives, {time.monotonic() - began:.0f} s, {len(tally.violations)} violations")
-    least = min(tally.rounds.values(), default=0)
-    print(f"{kind}: {len(tally.rounds)} kinds of effect, {WORKERS} processes, {sum(tally.rounds.values())} races")
-    print(", ".join(f"{name} {number}" for name, number in sorted(tally.rounds.items())))
+    raced = {name: tally.rounds[name] for name in sorted(tally.raced())}
+    least = min(raced.values(), default=0)
+    print(f"{kind}: {len(raced)} kinds of effect, {WORKERS} processes, {sum(raced.values())} races")
+    print(", ".join(f"{name} {number}" for name, number in raced.items()))
     print(f"at least {least} of each, {tally.told} webhooks taken meanwhile, {time.monotonic() - began:.0f} s")
     print(f"{len(tally.violations)} violations")
     return tally
