@@ -88,7 +88,8 @@ def _keep_a_wal(raw: Any) -> None:
             raw.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # whichever kind of it, as after a kill
+            if not busy or time.monotonic() > until:
                 raise
             time.sleep(0.02)
 
