@@ -40,10 +40,14 @@ def _unknown(session: Session) -> Iterator[Finding]:
 
 def _bought(session: Session) -> Iterator[Finding]:
     settled = (State.DONE, State.ADOPTED)
-    rows = select(Lot, Invoice).join(Effect, Effect.lot_id == Lot.id).join(Invoice, Invoice.id == Lot.invoice_id)
-    for lot, invoice in session.execute(rows.where(Effect.kind == "cj-pay", Effect.state.in_(settled))):
-        if not invoice.paid_cents:
-            yield Finding(VENDOR, What.PROMISE, f"lot {lot.id}", "it was bought without a captured payment")
+    rows = (
+        select(Lot.id, Invoice.paid_cents)
+        .join(Effect, Effect.lot_id == Lot.id)
+        .outerjoin(Invoice, Invoice.id == Lot.invoice_id)
+    )
+    for lot_id, paid_cents in session.execute(rows.where(Effect.kind == "cj-pay", Effect.state.in_(settled))):
+        if not paid_cents:
+            yield Finding(VENDOR, What.PROMISE, f"lot {lot_id}", "it was bought without a captured payment")
 
 
 def _refunded(session: Session) -> Iterator[Finding]:
@@ -58,7 +62,8 @@ def _refunded(session: Session) -> Iterator[Finding]:
 
 
 def _ended(session: Session) -> Iterator[Finding]:
-    named = {incident.lot_id for incident in incidents.open_ones(session)}
+    told = incidents.open_ones(session)
+    named = {incident.lot_id for incident in told if incident.alert != "lot-stuck"}  # which says nothing of money
     for lot in session.scalars(select(Lot).where(Lot.paid_at.is_not(None), Lot.status.in_(FINAL))):
         if lot.status is not LotStatus.DELIVERED and lot.refund_status not in GIVEN_BACK and lot.id not in named:
             yield Finding(VENDOR, What.PROMISE, f"lot {lot.id}", f"paid, {lot.status}, and its money never went back")

@@ -55,6 +55,18 @@ def test_bought_goods_tie_with_cj(stage: Rehearsal) -> None:
     assert report.clean
 
 
+@pytest.mark.parametrize("missing", ["payment", "invoice"])
+def test_goods_that_nobody_paid_for_are_a_broken_promise(stage: Rehearsal, missing: str) -> None:
+    (one,) = paid(stage, "ada", webhooks=False, order=True)
+    with stage.record.write() as session:
+        if missing == "payment":
+            session.execute(update(Invoice).values(paid_cents=0))
+        else:
+            session.execute(update(Lot).where(Lot.id == one).values(invoice_id=None))
+    found = {(one.vendor, one.what.value, one.about, one.text) for one in stage.reconcile().findings}
+    assert ("our record", "promise", f"lot {one}", "it was bought without a captured payment") in found
+
+
 def test_a_cancelled_orders_price_is_booked_when_the_purse_shows_it(stage: Rehearsal) -> None:
     """CJ tells of no credit: only its purse does."""
     one, two = paid(stage, "ada", "ada", webhooks=False, order=True)
