@@ -9,14 +9,15 @@ import polars as pl
 import pytest
 from sqlalchemy import select, update
 
-from tasks.lots import effects, ledger, purse
+from tasks.lots import effects, incidents, ledger, purse
+from tasks.lots.incidents import Trouble
 from tasks.lots.ledger import Kind
 from tasks.lots.models import Invoice, Lot
 from tasks.lots.moving import move
 from tasks.lots.records import LedgerEntry
 from tasks.lots.states import LotStatus
 from tasks.pursing import look_into
-from tasks.reconciling import compare
+from tasks.reconciling import compare, here
 from tasks.reconciling.steps import LOOK_BACK
 from tasks.reports.money import lot_frame
 from tests.simulation.promises import broken
@@ -65,6 +66,24 @@ def test_goods_that_nobody_paid_for_are_a_broken_promise(stage: Rehearsal, missi
             session.execute(update(Lot).where(Lot.id == one).values(invoice_id=None))
     found = {(one.vendor, one.what.value, one.about, one.text) for one in stage.reconcile().findings}
     assert ("our record", "promise", f"lot {one}", "it was bought without a captured payment") in found
+
+
+@pytest.mark.parametrize(("alert", "excused"), [(None, False), ("lot-stuck", False), ("refund", True)])
+def test_money_that_never_went_back_is_a_broken_promise_unless_a_person_was_told_of_it(
+    stage: Rehearsal, alert: str | None, excused: bool
+) -> None:
+    (one,) = paid(stage, "ada", webhooks=False)
+    give_back(stage, one)
+    stage.cycles(3)
+    assert stage.status(one) == "CANCELLED"
+    with stage.record.write() as session:
+        session.execute(update(Lot).where(Lot.id == one).values(refund_status=None))
+        if alert:
+            trouble = Trouble(f"{alert}:{one}", alert, "HIGH", "It waits", "for somebody", lot_id=one)
+            incidents.report(session, trouble)
+    with stage.record.read() as session:
+        found = [finding.about for finding in here.compare(session) if "never went back" in finding.text]
+    assert found == ([] if excused else [f"lot {one}"])
 
 
 def test_a_cancelled_orders_price_is_booked_when_the_purse_shows_it(stage: Rehearsal) -> None:
