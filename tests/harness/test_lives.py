@@ -15,7 +15,7 @@ from tests.simulation import __main__ as commands
 from tests.simulation.crash import LIVES
 from tests.simulation.forking import Explorer, Job
 from tests.simulation.knife import AFTER, CRASH, Point
-from tests.simulation.play import Play, Result, Scripted
+from tests.simulation.play import Play, Scripted
 from tests.simulation.unlucky import Unlucky
 
 TASKS = Path(__file__).parents[2] / "tasks"
@@ -92,16 +92,6 @@ class Clumsy(Scripted):
 def test_what_our_own_code_falls_over_is_a_violation_though_the_next_cycle_heals_it() -> None:
     result = Clumsy().run()
     assert result.violations == ["it fell over: KeyError: 'amount'"]
-
-
-def test_of_a_broken_run_the_schedule_and_the_whole_history_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    commands._show(Result("seed 1", ["from point 3: crash"], ["it broke"], history=["call one", "call two"]))
-    assert capsys.readouterr().out.splitlines() == [
-        "  the shortest history found, of 2 lines: it broke",
-        "    from point 3: crash",
-        "      call one",
-        "      call two",
-    ]
 
 
 @pytest.mark.parametrize("command", ["crash", "faults", "pairs"])

@@ -1,4 +1,9 @@
-"""`python -m tests.simulation crash|faults|overtaken|pairs|swarm`: strike the pipeline anywhere; check all promises."""
+"""`python -m tests.simulation crash|faults|overtaken|pairs|swarm`: strike the pipeline anywhere; check all promises.
+
+Every broken run is shown with its whole history. Of the first few (`SHORTENED`) it is the shortest that is found:
+blows, happenings and lots are left out for as long as it still breaks a promise. Those after them are played once more
+as they were.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +11,28 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from tests.simulation import crash as places
 from tests.simulation import swarm as swarms
+from tests.simulation.forking import NEVER_ENDED, Plain
 from tests.simulation.play import Result
 
-#: Broken runs of one command that are made shorter: it takes up to a minute each.
+#: Broken runs of one command that are made shorter: it takes up to a minute each. All others are shown as they were.
 SHORTENED = 3
+#: Plays a broken run again for its history: as short as it can be made, or as it was.
+Again = Callable[[Plain, bool], Result]
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 From = Annotated[int, typer.Option("--from", help="The first point, pair or seed.", min=1)]
 Step = Annotated[int, typer.Option("--step", help="Every how many points.", min=1)]
 Seeds = Annotated[int, typer.Option("--seeds", help="How many.", min=1)]
+Some = Annotated[int | None, typer.Option("--seeds", help="How many, from --from on; all when not given.", min=1)]
 Replay = Annotated[int | None, typer.Option("--replay", help="One alone, its history printed.", min=1)]
 Life = Annotated[
     str, typer.Option("--life", help="scripted; or unlucky: no picture, no money at CJ, an order too dear, tax.")
@@ -37,37 +47,48 @@ def simulate() -> None:
 
 
 @app.command()
-def crash(start: From = 1, step: Step = 1, life: Life = "scripted", replay: Replay = None, out: Out = None) -> None:
+def crash(
+    seeds: Some = None,
+    start: From = 1,
+    step: Step = 1,
+    life: Life = "scripted",
+    replay: Replay = None,
+    out: Out = None,
+) -> None:
     """Die at every outside call, before it and after it, and around every commit; exit 1 where a promise broke."""
     make = _made(life)
     if replay is None:
-        _all(places.crashes(start, step, make), out, lambda result: _again(result, make))
+        _all(places.crashes(start, step, make, seeds), out, lambda one, _: places.shortest(one["schedule"], make))
     else:
         _one(lambda: places.run_crash(replay, make))
 
 
 @app.command()
 def faults(
+    seeds: Some = None,
     start: From = 1,
     step: Step = 1,
     life: Life = "scripted",
     replay: Annotated[
-        str | None, typer.Option("--replay", help="One alone, its history printed: POINT:FAULT, as 120:timeout_after.")
+        str | None,
+        typer.Option(
+            "--replay", help="One alone, its history printed: POINT:FAULT, as 120:timeout_after; POINT, each of its."
+        ),
     ] = None,
     out: Out = None,
 ) -> None:
     """Let every call meet every kind of fault, late effects included; exit 1 where a promise broke."""
     make = _made(life)
     if replay is None:
-        _all(places.faults(start, step, make), out, lambda result: _again(result, make))
-        return
-    number, _, kind = replay.partition(":")
-    if not number.isdecimal() or not kind:
-        raise typer.BadParameter(f"--replay takes POINT:FAULT, as 120:timeout_after, and not {replay!r}.")
+        _all(places.faults(start, step, make, seeds), out, lambda one, _: places.shortest(one["schedule"], make))
+    number, colon, kind = (replay or "").partition(":")
+    if not number.isdecimal() or bool(colon) != bool(kind):
+        raise typer.BadParameter(f"--replay takes POINT:FAULT, as 120:timeout_after, or POINT, and not {replay!r}.")
     try:
-        _one(lambda: places.run_fault(int(number), kind, make))
+        kinds = places.faults_at(int(number), kind, make)
     except LookupError as error:
         raise typer.BadParameter(str(error)) from error
+    _one(*(partial(places.run_blows, {int(number): one}, make) for one in kinds))
 
 
 @app.command()
@@ -90,10 +111,15 @@ def overtaken(
 
     if kind not in ("", OVERTAKEN, ASLEEP, BESIDE):
         raise typer.BadParameter(f"--kind takes {OVERTAKEN}, {ASLEEP} or {BESIDE}, and not {kind!r}.")
+
+    def again(result: Plain, _: bool) -> Result:
+        how, number = result["name"].split(" ")
+        return overtaking.run_overtaken(int(number), how)
+
     if replay is None and kind == BESIDE:
-        _all(overtaking.besides(start, step), out)
+        _all(overtaking.besides(start, step), out, again)
     if replay is None:
-        _all(overtaking.overtakings((kind,) if kind else (OVERTAKEN, ASLEEP), start, step), out)
+        _all(overtaking.overtakings((kind,) if kind else (OVERTAKEN, ASLEEP), start, step), out, again)
     _one(lambda: overtaking.run_overtaken(replay or 0, kind or OVERTAKEN))
 
 
@@ -103,8 +129,12 @@ def pairs(
 ) -> None:
     """Draw a crash and a fault for each run, in either order; a broken run is made as short as it can be."""
     make = _made(life)
+
+    def again(result: Plain, shorter: bool) -> Result:
+        return places.shortest(result["schedule"], make) if shorter else places.whole(result["schedule"], make)
+
     if replay is None:
-        _all(places.pairs(seeds, start, make), out, lambda result: _show(places.shortest(result["schedule"], make)))
+        _all(places.pairs(seeds, start, make), out, again)
     else:
         _one(lambda: places.run_pair(replay, make))
 
@@ -116,29 +146,31 @@ def swarm(
     replay: Replay = None,
     out: Out = None,
     within: Annotated[
-        float | None, typer.Option("--within", help="Seconds after which no more seeds are tried.")
+        float | None,
+        typer.Option("--within", help="Seconds after which no more seeds are tried; exit 1 if some were not.", min=0),
     ] = None,
 ) -> None:
     """Let each seed draw a world and what goes wrong in it; a broken run is made as short as it can be."""
     if replay is not None:
         _one(lambda: swarms.run_seed(replay))
-    _all(swarms.swarm(seeds, start), out, _shorten, within)
+    _all(swarms.swarm(seeds, start), out, _seed_again, within, seeds)
 
 
-def _shorten(result: dict[str, Any]) -> None:
-    _, smallest = swarms.shortest(swarms.plan_of(int(result["name"].removeprefix("seed "))))
-    _show(smallest)
+def _seed_again(result: Plain, shorter: bool) -> Result:
+    plan = swarms.plan_of(int(result["name"].removeprefix("seed ")))
+    return swarms.shortest(plan)[1] if shorter else swarms.run_plan(plan)
 
 
-def _again(result: dict[str, Any], make: places.Make) -> None:
-    """One blow cannot be made fewer: its run is played again, for its history."""
-    _show(places.shortest(result["schedule"], make))
-
-
-def _show(smallest: Result) -> None:
-    print(f"  the shortest history found, of {len(smallest.history)} lines: {'; '.join(smallest.violations)}")
-    print(*(f"    {line}" for line in smallest.schedule), sep="\n")
-    print(*(f"      {line}" for line in smallest.history), sep="\n", flush=True)
+def _show(again: Again, broken: Plain, shorter: bool) -> None:
+    """The history of a broken run."""
+    if NEVER_ENDED in broken["violations"]:
+        print("  it has no history, as it did not end: --replay plays it once more", flush=True)
+        return
+    found = again(broken, shorter)
+    kind = "the shortest history found" if shorter else "its history"
+    print(f"  {kind}, of {len(found.history)} lines: {'; '.join(found.violations)}")
+    print(*(f"    {line}" for line in found.schedule), sep="\n")
+    print(*(f"      {line}" for line in found.history), sep="\n", flush=True)
 
 
 def _made(life: str) -> places.Make:
@@ -148,17 +180,23 @@ def _made(life: str) -> places.Make:
 
 
 def _all(
-    results: Iterable[dict[str, Any]],
+    results: Iterable[Plain],
     out: Path | None,
-    on_break: Callable[[dict[str, Any]], None] | None = None,
+    again: Again,
     within: float | None = None,
-) -> None:
-    """Print what broke as it is found, and the figures in the end."""
+    asked: int = 0,
+) -> NoReturn:
+    """Print what broke as it is found, each with its history, and the figures in the end.
+
+    Args:
+        results: of every run, as it ends.
+        out: where they are kept.
+        again: plays a broken one once more.
+        within: seconds after which the rest is not tried.
+        asked: how many must be tried, where that is known.
+    """
     began, tried, broken, cycles = time.monotonic(), 0, 0, 0
-    for result in results:
-        if within is not None and time.monotonic() - began > within:
-            print(f"{within:.0f} s are over: the rest is not tried")
-            break
+    for result in _until(None if within is None else began + within, results):
         tried += 1
         cycles += result["cycles"]
         _add(out, result)
@@ -166,23 +204,38 @@ def _all(
             broken += 1
             print(f"{result['name']}: {'; '.join(result['violations'])}")
             print(*(f"    {line}" for line in result["schedule"]), sep="\n", flush=True)
-            if on_break is not None and broken <= SHORTENED:
-                on_break(result)
+            _show(again, result, broken <= SHORTENED)
         elif tried % 100 == 0:
             print(f"{tried} tried, {broken} violations, {time.monotonic() - began:.0f} s", flush=True)
     seconds = time.monotonic() - began
     print(
         f"{tried} tried, {broken} violations, {seconds:.0f} s, {tried / seconds:.2f} a second, {cycles} cycles in all"
     )
+    if tried < asked:
+        print(f"{tried} of the {asked} that were asked for were tried: the other {asked - tried} were not")
+    sys.exit(1 if broken or tried < asked else 0)
+
+
+def _until(end: float | None, results: Iterable[Plain]) -> Iterator[Plain]:
+    """What is tried till then; the one that is waited for when the time is over still counts."""
+    coming = iter(results)
+    while end is None or time.monotonic() < end:
+        if (result := next(coming, None)) is None:
+            return
+        yield result
+
+
+def _one(*runs: Callable[[], Result]) -> NoReturn:
+    """Play them, and print what came of each."""
+    broken = 0
+    for run in runs:
+        result = run()
+        print(*result.history, sep="\n")
+        print(*result.schedule, sep="\n")
+        kept = "; ".join(result.violations) or "every promise kept"
+        print(f"history {result.digest}, {result.seconds:.1f} s, {kept}", flush=True)
+        broken += not result.kept
     sys.exit(1 if broken else 0)
-
-
-def _one(run: Callable[[], Result]) -> None:
-    result = run()
-    print(*result.history, sep="\n")
-    print(*result.schedule, sep="\n")
-    print(f"history {result.digest}, {result.seconds:.1f} s, {'; '.join(result.violations) or 'every promise kept'}")
-    sys.exit(1 if result.violations else 0)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import combinations
+from itertools import combinations, count
 
 from tests.simulation.forking import Explorer, Job, Plain, in_children
 from tests.simulation.knife import CRASH, Point, Strike, faults_of
@@ -43,17 +43,37 @@ def run_crash(number: int, make: Make = Scripted) -> Result:
     return run_blows({number: CRASH}, make)
 
 
+def faults_at(number: int, kind: str = "", make: Make = Scripted) -> tuple[str, ...]:
+    """What the call at this point can meet: this fault, or every one when none is named.
+
+    Raises:
+        LookupError: no call is made there, or it knows no such fault.
+    """
+    point = next((one for one in points(make) if one.number == number), None)
+    known = faults_of(point) if point else ()
+    found = tuple(one for one in known if kind in ("", one))
+    if not found:
+        raise LookupError(f"point {number} has no fault {kind!r}: {', '.join(known) or 'no call is made there'}")
+    return found
+
+
 def run_fault(number: int, kind: str, make: Make = Scripted) -> Result:
     """One run in this process, whose call at this point meets this fault.
 
     Raises:
         LookupError: no call is made there, or it knows no such fault.
     """
-    point = next((one for one in points(make) if one.number == number), None)
-    if point is None or kind not in faults_of(point):
-        known = ", ".join(faults_of(point)) if point else ""
-        raise LookupError(f"point {number} has no fault {kind!r}: {known or 'no call is made there'}")
+    faults_at(number, kind, make)
     return run_blows({number: kind}, make)
+
+
+def whole(schedule: list[str], make: Make = Scripted) -> Result:
+    """The run with all of these blows.
+
+    Args:
+        schedule: what a broken run says that it was struck by, "<point> <where>: <blow>" each.
+    """
+    return run_blows(_blows(schedule), make)
 
 
 def shortest(schedule: list[str], make: Make = Scripted) -> Result:
@@ -62,7 +82,7 @@ def shortest(schedule: list[str], make: Make = Scripted) -> Result:
     Args:
         schedule: what a broken run says that it was struck by, "<point> <where>: <blow>" each.
     """
-    blows = {int(line.split(" ", 1)[0]): line.rsplit(": ", 1)[1] for line in schedule}
+    blows = _blows(schedule)
     for number in range(1, len(blows)):
         tried = [run_blows(dict(some), make) for some in combinations(blows.items(), number)]
         if broken := [one for one in tried if one.violations]:
@@ -70,19 +90,41 @@ def shortest(schedule: list[str], make: Make = Scripted) -> Result:
     return run_blows(blows, make)
 
 
-def crashes(first: int = 1, step: int = 1, make: Make = Scripted) -> Iterator[Plain]:
-    """Killed at every point from `first` on."""
-    return explore(lambda point: [Job(f"crash {point.number}", CRASH)] if _due(point, first, step) else [], make)
+def _blows(schedule: list[str]) -> dict[int, str]:
+    return {int(line.split(" ", 1)[0]): line.rsplit(": ", 1)[1] for line in schedule}
 
 
-def faults(first: int = 1, step: int = 1, make: Make = Scripted) -> Iterator[Plain]:
-    """Every call from point `first` on, with every kind of fault."""
+def crashes(first: int = 1, step: int = 1, make: Make = Scripted, number: int | None = None) -> Iterator[Plain]:
+    """Killed at every point from `first` on, or at so many of them."""
+
+    def jobs(point: Point) -> Iterable[Job]:
+        if _due(point, first, step):
+            yield Job(f"crash {point.number}", CRASH)
+
+    return explore(_no_more_than(number, jobs), make)
+
+
+def faults(first: int = 1, step: int = 1, make: Make = Scripted, number: int | None = None) -> Iterator[Plain]:
+    """Every call from point `first` on, with every kind of fault; or so many of these."""
 
     def jobs(point: Point) -> Iterable[Job]:
         if _due(point, first, step):
             yield from (Job(f"fault {point.number} {kind}", kind) for kind in faults_of(point))
 
-    return explore(jobs, make)
+    return explore(_no_more_than(number, jobs), make)
+
+
+def _no_more_than(number: int | None, jobs: Callable[[Point], Iterable[Job]]) -> Callable[[Point], Iterable[Job]]:
+    """The first so many of these; each worker counts all of them, as it is told of its share only afterwards."""
+    left = count() if number is None else iter(range(number))
+
+    def some(point: Point) -> Iterable[Job]:
+        for job in jobs(point):
+            if next(left, None) is None:
+                return
+            yield job
+
+    return some
 
 
 def pairs(number: int, first: int = 1, make: Make = Scripted) -> Iterator[Plain]:

@@ -24,6 +24,7 @@ from tests.simulation.play import Play, Result
 
 #: A child that takes longer hangs, and that is a violation of its own.
 CHILD_SECONDS = 240.0
+NEVER_ENDED = "the run died or hung"
 Plain = dict[str, Any]
 
 
@@ -110,7 +111,7 @@ def _wait_for(name: str, pid: int, pipe: int) -> Plain:
     if told:
         found: Plain = json.loads(told)
         return {**found, "name": name}
-    return Result(name, [], ["the run died or hung"]).plain()
+    return Result(name, [], [NEVER_ENDED]).plain()
 
 
 class Explorer:
