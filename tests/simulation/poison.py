@@ -59,13 +59,31 @@ class Needed:
 
 
 class Poisoned(Play):
-    """So many lots at CJ's own pace, the middle one refused at one step, or none."""
+    """So many lots at CJ's own pace, the middle one refused at one step, or none.
 
-    def __init__(self, lots: int, path: str | None) -> None:
-        super().__init__(f"poison {path}", PARCEL_POLL_SECONDS="0")  # an hour's rhythm would blur the count of cycles
-        self.lots, self.path = lots, path
+    Args:
+        path: where it is refused; None: nowhere.
+        buyers: how many share the lots.
+        budget: seconds of a cycle after which it begins nothing more, so that many lots, or few, need some cycles.
+        parcels: seconds until a parcel is shipped, and as many until it arrives.
+        most: cycles after which it is given up.
+    """
+
+    def __init__(
+        self,
+        lots: int,
+        path: str | None,
+        *,
+        buyers: int = BUYERS,
+        budget: float = 480,
+        parcels: float = 2 * HOUR,
+        most: int = MOST_CYCLES,
+    ) -> None:
+        # Parcels are read in each cycle: an hour's rhythm would blur the count of cycles.
+        super().__init__(f"poison {path}", PARCEL_POLL_SECONDS="0", PROCESS_BUDGET_SECONDS=str(budget))
+        self.lots, self.path, self.buyers, self.most = lots, path, buyers, most
         options = self.stage.cj.options
-        options.ship_after_seconds = options.deliver_after_seconds = 2 * HOUR
+        options.ship_after_seconds = options.deliver_after_seconds = parcels
         self.needed: Needed | None = None
 
     def act(self) -> None:
@@ -73,24 +91,24 @@ class Poisoned(Play):
         stage = self.stage
         stage.person("ada")
         (first,) = stage.sell("ada")
-        lots = share_out(stage, first, self.lots)
+        lots = share_out(stage, first, self.lots, self.buyers)
         unlucky = lots[len(lots) // 2]
         if self.path:
             refuse(stage, unlucky, self.path)
         bought = 0
-        while self.cycles < MOST_CYCLES:
+        while self.cycles < self.most:
             begins = stage.clock.at + timedelta(seconds=CYCLE_SECONDS)  # by the clock, however long this one takes
             self.cycle()
             done = (LotStatus.CJ_PAID, LotStatus.SHIPPED, LotStatus.DELIVERED)
             bought = bought or (self.cycles if self._count(unlucky, *done) == len(lots) - 1 else 0)
             if self._count(unlucky, LotStatus.DELIVERED) == len(lots) - 1:
-                break
+                self.needed = Needed(bought, self.cycles, str(stage.status(unlucky)))
+                return
             stage.advance(max(0.0, (begins - stage.clock.at).total_seconds()))
-        self.needed = Needed(bought, self.cycles, str(stage.status(unlucky)))
 
     def ended(self) -> list[str]:
         """The count is judged beside others'; here only that all came to their end."""
-        return [] if self.needed and self.needed.all_bought else [f"not done after {self.cycles} cycles"]
+        return [] if self.needed else [f"not done after {self.cycles} cycles"]
 
     def _count(self, unlucky: int, *statuses: LotStatus) -> int:
         with self.record.read() as session:
@@ -98,13 +116,13 @@ class Poisoned(Play):
             return session.execute(healthy).scalar_one()
 
 
-def needed(lots: int, path: str | None) -> Needed:
-    """Play it.
+def needed(lots: int, path: str | None, **options: Any) -> Needed:
+    """Play it; the options are those of `Poisoned`.
 
     Raises:
         RuntimeError: the healthy lots did not come to their end.
     """
-    play = Poisoned(lots, path)
+    play = Poisoned(lots, path, **options)
     if found := play.run().violations:
         raise RuntimeError("; ".join(found))
     assert play.needed

@@ -11,7 +11,7 @@ import pytest
 from deployments.sandbox.cj import BUSY_WITH_ORDER, BUSY_WITHOUT_ORDER, EMPTY_WITH_ORDER
 from deployments.sandbox.faults import KINDS, Fault
 from tasks import collecting
-from tests.simulation.poison import refuse
+from tests.simulation import poison
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 from tests.stages.test_fulfilment import BOUGHT, CONFIRM, CREATE, PAY, only_one, sold
@@ -138,19 +138,30 @@ class TestTheDailyCap:
 class TestOneLotIsRefusedForEver:
     """B11: the others finish as if it were not there."""
 
+    def test_the_others_need_the_same_cycles_with_it_and_without_it_wherever_it_is_refused(self) -> None:
+        """Ten lots, whose purchase takes three cycles; of a thousand, `python -m tests.simulation poison`."""
+        options = {"buyers": 2, "budget": 23.0, "parcels": 900.0, "most": 20}
+        healthy = poison.needed(10, None, **options)
+        assert healthy.poisoned == "DELIVERED"
+        assert healthy.all_delivered > healthy.all_bought > 2
+        for path in poison.STEPS:
+            came = poison.needed(10, path, **options)
+            assert came.poisoned in ("PAID", "CJ_ORDERED"), path
+            assert (path, came.all_bought, came.all_delivered) == (path, healthy.all_bought, healthy.all_delivered)
+
     def among(self, stage: Rehearsal, path: str) -> tuple[int, list[int]]:
-        """One of four whose call is refused whenever it is made; of a thousand, `python -m tests.simulation poison`."""
+        """One of two whose call is refused whenever it is made."""
         unlucky = sold(stage)
-        others = stage.stock_up(unlucky, 4)[1:]
+        others = stage.stock_up(unlucky, 2)[1:]
         for country in ("CN", "US"):
             stage.cj.set_stock(stage.lot(unlucky).cj_vid, country, 1_000)
-        refuse(stage, unlucky, path)
+        poison.refuse(stage, unlucky, path)
         return unlucky, others
 
     def test_without_an_order_it_is_refunded_after_the_retry_days(self, stage: Rehearsal) -> None:
         unlucky, others = self.among(stage, "/shopping/order/createOrderV2")
         stage.cycle()
-        assert [stage.status(lot) for lot in others] == ["CJ_PAID"] * 3
+        assert [stage.status(lot) for lot in others] == ["CJ_PAID"]
         assert stage.status(unlucky) == "PAID"
         stage.cycles(7, apart=DAY)
         assert stage.status(unlucky) == "CANCELLED"
@@ -163,7 +174,7 @@ class TestOneLotIsRefusedForEver:
     ) -> None:
         unlucky, others = self.among(stage, path)
         stage.cycle()
-        assert [stage.status(lot) for lot in others] == ["CJ_PAID"] * 3
+        assert [stage.status(lot) for lot in others] == ["CJ_PAID"]
         stage.cycles(7, apart=DAY / 2)
         assert stage.status(unlucky) in ("PAID", "CJ_ORDERED")
         assert stage.bank.store.refunds == {}
