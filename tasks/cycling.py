@@ -22,6 +22,8 @@ AT_ONCE = 8
 ABSENCES = 3
 #: So many of those that failed stand in a cycle's last line by their ids; each has a line of its own in the log.
 NAMED = 5
+#: What failed where a stage's work could not even be read.
+READING = "(reading)"
 
 
 class Several(NamedTuple):
@@ -91,7 +93,7 @@ class Cycle:
             subjects = list(work())
         except Exception as error:
             logger.exception("%s: its work could not be read", name)
-            tally.failures["(reading)"] = _sentence(error)
+            tally.failures[READING] = _sentence(error)
             self.met.append(error)
             return tally
         absences = 0
@@ -127,14 +129,20 @@ class Cycle:
         """Whether all was done: nothing failed, and nothing was left."""
         return not self.failed and not any(tally.left for tally in self.tallies)
 
+    @property
+    def unfinished(self) -> list[str]:
+        """Stages that have not looked at all of their work: some was left, or could not be read."""
+        return [tally.stage for tally in self.tallies if tally.left or READING in tally.failures]
+
     def end(self) -> State[Any]:
         """How the flow run ends: whole, in part, or not at all."""
         summary = "; ".join(tally.line() for tally in self.tallies if tally.counts or tally.failures or tally.left)
+        given = {"unfinished": self.unfinished}
         if not self.failed:
-            return Completed(message=summary or "nothing to do")
-        if all("(reading)" in tally.failures for tally in self.tallies):
+            return Completed(message=summary or "nothing to do", data=given)
+        if all(READING in tally.failures for tally in self.tallies):
             return Failed(message=summary)
-        return Completed(name="PartiallyDone", message=summary)
+        return Completed(name="PartiallyDone", message=summary, data=given)
 
 
 def _run(step: Step, subjects: Sequence[Any]) -> list[Any]:

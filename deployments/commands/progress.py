@@ -109,6 +109,8 @@ def show_reconciled(console: Console, facts: dict[str, Any]) -> None:
         for row in facts["differences"]:
             found.add_row(row["vendor"], row["what"], row["about"], row["text"])
         console.print(found)
+    for row in facts["unknown_yet"]:
+        console.print(f"{row['about']}: {row['text']}", markup=False)
     for vendor, why in facts["unread"].items():
         console.print(f"{vendor} could not be read: {why}", markup=False)
     console.print(facts["sentence"], markup=False)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
@@ -21,6 +23,15 @@ from tasks.retrying import run_logger
 
 #: Longer than any cycle; a killed run's lease ends by itself.
 HOLD = timedelta(minutes=12)
+#: The same for a run that may first wait for another one's end.
+LONG_HOLD = timedelta(minutes=40)
+#: For so long a run is waited for: one that was killed holds its lease no longer.
+PATIENCE = HOLD + timedelta(minutes=1)
+#: Between two looks at the lease that is waited for.
+LOOKS_APART = 5.0
+
+#: How a run ends that found another one at work.
+SKIPPED = "Skipped"
 
 #: Prefect's tag on the runs that a deployment's schedule makes.
 AUTO_SCHEDULED = "auto-scheduled"
@@ -96,9 +107,34 @@ def heartbeat() -> None:
         logging.getLogger(__name__).warning("the heartbeat did not arrive: %s", type(error).__name__)
 
 
+def in_turn(flow: str, run: Callable[[], State[Any]]) -> State[Any]:
+    """Run a flow after the run of it that is at work, if one is; Skipped when it could not begin in `PATIENCE`."""
+    until = now() + PATIENCE
+    while True:
+        while leases.is_held(desk().record, flow) and now() < until:
+            sleep(LOOKS_APART)
+        state = run()
+        if state.name != SKIPPED or now() >= until:
+            return state
+        sleep(LOOKS_APART)  # somebody was quicker
+
+
 def wait(seconds: float) -> None:
     """Wait between two polls."""
     sleep(seconds)
 
 
-__all__ = ["DatabaseDown", "LeaseHeld", "Overtaken", "heartbeat", "only_run", "run_name", "tag_run", "wait"]
+__all__ = [
+    "LONG_HOLD",
+    "PATIENCE",
+    "SKIPPED",
+    "DatabaseDown",
+    "LeaseHeld",
+    "Overtaken",
+    "heartbeat",
+    "in_turn",
+    "only_run",
+    "run_name",
+    "tag_run",
+    "wait",
+]

@@ -81,11 +81,20 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     ties: list[Tie] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)  # vendor -> why it could not be read
+    unlooked: str | None = None  # why not every effect of unknown end was asked about at its vendor; None when all were
+    unknown_yet: list[Finding] = field(default_factory=list)  # effects that are so young that they are no difference
 
     @property
     def clean(self) -> bool:
-        """Whether everything was read, and nothing differs."""
-        return not self.findings and not self.unread
+        """Whether everything was asked about and read, nothing differs, and nothing is unknown."""
+        return not (self.findings or self.unread or self.unknown_yet or self.unlooked)
+
+    @property
+    def ends_as(self) -> str:
+        """The name of the run's end."""
+        if self.clean:
+            return "Completed"
+        return "Differs" if self.findings or self.unread else "NotKnownYet"
 
     def facts(self) -> dict[str, Any]:
         """All of it, as JSON may hold it."""
@@ -95,6 +104,8 @@ class Report:
             "differences": [finding.row() for finding in self.findings],
             "books": [tie.row() for tie in self.ties],
             "unread": self.unread,
+            "unlooked": self.unlooked,
+            "unknown_yet": [effect.row() for effect in self.unknown_yet],
         }
 
     def sentence(self) -> str:
@@ -103,7 +114,11 @@ class Report:
             return "The books tie to the cent, and nothing is unknown."
         parts = [f"{len(self.findings)} differences"] if self.findings else []
         parts += [f"{vendor} could not be read" for vendor in self.unread]
-        return f"{' and '.join(parts)}."
+        if self.unknown_yet:
+            parts.append(f"not known yet: {', '.join(one.about for one in self.unknown_yet)}")
+        if self.unlooked:
+            parts.append(f"not every unknown effect could be asked about, as {self.unlooked.rstrip('.')}")
+        return f"{'; '.join(parts)}."
 
 
 def lasting(first: Sequence[Finding], second: Sequence[Finding]) -> list[Finding]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tasks.lots import incidents
+from tasks.lots import incidents, pauses
 from tasks.lots.clock import now
 from tasks.lots.manners import State
 from tasks.lots.models import History, Invoice, InvoiceLine, Lot
@@ -17,7 +17,7 @@ from tasks.lots.states import FINAL, MOVES, LotStatus
 from tasks.reconciling.finding import Finding, What
 
 VENDOR = "our record"
-#: A cycle has looked several times by then; what is still unknown is named.
+#: A cycle has looked several times by then; what is still unknown is a difference.
 LONG_UNKNOWN = timedelta(hours=1)
 #: Every won lot is on an invoice by then.
 INVOICED_BY = timedelta(days=1)
@@ -26,16 +26,41 @@ GIVEN_BACK = ("PLANNED", "PENDING", "SUCCEEDED", "LOST")
 
 def compare(session: Session) -> list[Finding]:
     """All that our record shows by itself."""
-    return [*_unknown(session), *_bought(session), *_refunded(session), *_ended(session), *_lives(session)]
+    return [*_long_unknown(session), *_bought(session), *_refunded(session), *_ended(session), *_lives(session)]
 
 
-def _unknown(session: Session) -> Iterator[Finding]:
-    open_ones = select(Effect).where(Effect.state.in_((State.UNKNOWN, State.IN_FLIGHT)))
-    for effect in session.scalars(open_ones.order_by(Effect.key)):
-        since = effect.acted_at or effect.created_at
-        if now() - since >= LONG_UNKNOWN:
-            text = f"unknown since {since:%d %b %H:%M} UTC: {effect.error or 'nobody came back'}"
-            yield Finding(VENDOR, What.UNKNOWN, effect.key, text)
+def unknown_yet(session: Session) -> list[Finding]:
+    """Every other effect whose end nobody knows: a later look may tell, so it is named, and is no difference."""
+    long_ago = now() - LONG_UNKNOWN
+    young = (effect for effect in _open(session) if _since(effect) > long_ago)
+    return [Finding(VENDOR, What.UNKNOWN, one.key, f"not known yet, {_fate(session, one)}") for one in young]
+
+
+def all_known(session: Session) -> bool:
+    """Whether the end of every effect is known that anybody began."""
+    return not _open(session)
+
+
+def _long_unknown(session: Session) -> Iterator[Finding]:
+    long_ago = now() - LONG_UNKNOWN
+    for effect in _open(session):
+        if _since(effect) <= long_ago:
+            yield Finding(VENDOR, What.UNKNOWN, effect.key, f"unknown {_fate(session, effect)}")
+
+
+def _open(session: Session) -> list[Effect]:
+    began = select(Effect).where(Effect.state.in_((State.UNKNOWN, State.IN_FLIGHT)))
+    return list(session.scalars(began.order_by(Effect.key)))
+
+
+def _fate(session: Session, effect: Effect) -> str:
+    stops = [one.scope for one in pauses.current(session) if effect.kind in pauses.STOPS[one.scope]]
+    paused = "".join(f"; `pipeline resume {scope}` lets it be asked about" for scope in stops)
+    return f"since {_since(effect):%d %b %H:%M} UTC: {effect.error or 'nobody came back'}{paused}"
+
+
+def _since(effect: Effect) -> datetime:
+    return effect.acted_at or effect.created_at
 
 
 def _bought(session: Session) -> Iterator[Finding]:

@@ -41,9 +41,13 @@ def compare_with(vendor: str) -> tuple[list[Finding], list[Tie]]:
     return found, ties
 
 
-def compare() -> Report:
-    """Every vendor, and our own promises; one that cannot be read does not hide the others."""
-    report = Report()
+def compare(unlooked: str | None = None) -> Report:
+    """Every vendor, and our own promises; one that cannot be read does not hide the others.
+
+    Args:
+        unlooked: why the look-up of the unknown effects before this was not done, or not whole.
+    """
+    report = Report(unlooked=unlooked)
     for vendor in COMPARE:
         try:
             findings, ties = compare_with(vendor)
@@ -54,6 +58,8 @@ def compare() -> Report:
         report.ties += ties
     if found := _here():
         report.findings += lasting(found, _here())
+    with desk().record.read() as session:
+        report.unknown_yet += here.unknown_yet(session)
     return report
 
 
@@ -69,15 +75,22 @@ def conclude(report: Report) -> None:
         log.info("%s, %s: %s cents here, %s there", tie.vendor, tie.what, tie.ours_cents, tie.theirs_cents)
     for finding in report.findings:
         log.error("%s, %s %s: %s", finding.vendor, finding.what.value, finding.about, finding.text)
+    for effect in report.unknown_yet:
+        log.warning("%s: %s", effect.about, effect.text)
     for vendor, why in report.unread.items():
         log.error("%s could not be read: %s", vendor, why)
+    if report.unlooked:
+        log.error("The unknown effects were not all asked about: %s", report.unlooked)
     if flow_run.id:
         ties: list[dict[str, object]] = [dict(tie.row()) for tie in report.ties]
         create_table_artifact(table=ties, key="books", description="Our ledger beside the vendors' books, in cents")
-        found = [finding.row() for finding in report.findings] or [{"what": "nothing differs"}]
+        named = [*report.findings, *report.unknown_yet]
+        found = [finding.row() for finding in named] or [{"what": "nothing differs"}]
         create_table_artifact(table=found, key="differences", description=report.sentence())
     with desk().record.write() as session:
-        if report.clean and restored.clear(session):
+        # What a lost row did is looked for while the mark stands: nothing that goes on from an effect may be planned
+        # as new before that effect's own end is known.
+        if report.clean and here.all_known(session) and restored.clear(session):
             log.info(
                 "The restored record agrees with the world again: effects are planned as new, and sourcing goes on."
             )

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from deployments.sandbox.world import World
 from tasks.desk import desk
 from tasks.guarding.running import AUTO_SCHEDULED
+from tasks.lots import leases
 from tasks.lots.clock import now
 from tasks.lots.models import Sale
 from tasks.lots.records import FlowLease
@@ -67,6 +68,21 @@ def test_a_run_that_somebody_asks_for_is_never_taken_for_a_late_one(world: World
     from flows.processing import processing
 
     assert [processing(return_state=True).name for _ in range(2)] == ["Completed"] * 2  # type: ignore[call-overload]
+
+
+def test_a_night_waits_for_the_cycle_at_work_and_runs_one_of_its_own_then(world: World) -> None:
+    from flows.reconciling import reconciling
+
+    leases.take(desk().record, "processing", "another cycle", timedelta(seconds=3))
+    began = now()
+    (state,) = runs_of(reconciling, [began - timedelta(minutes=1)])
+    assert (state.name, state.result()["clean"]) == ("Completed", True)
+    assert state.message == "The books tie to the cent, and nothing is unknown."
+    with desk().record.read() as session:
+        cycle = session.get_one(FlowLease, "processing")
+    assert cycle.runner != "another cycle"
+    assert cycle.finished_at
+    assert cycle.finished_at > began + timedelta(seconds=3)
 
 
 def test_an_outside_watcher_hears_of_each_finished_cycle_once_and_stops_nothing_when_away(

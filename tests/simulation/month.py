@@ -118,6 +118,7 @@ class Month(Eventful):
             if tie.ours_cents != tie.theirs_cents
         ]
         found += [f"{vendor} could not be read: {why}" for vendor, why in report.unread.items()]
+        found += [report.unlooked] if report.unlooked else []
         self.last = self.figures()
         return [*self.broken_by_night, *(f"reconcile: {one}" for one in found), *super().ended()]
 
@@ -181,7 +182,8 @@ class Month(Eventful):
     def _reconcile(self) -> None:
         report = self.stage.reconcile()
         self.differences += [f"day {self.day + 1}, {one.what.value} {one.about}: {one.text}" for one in report.findings]
-        self.nights["clean" if report.clean else "a vendor away" if not report.findings else "something differed"] += 1
+        ended = "something differed" if report.findings else "a vendor away" if report.unread else "not known yet"
+        self.nights["clean" if report.clean else ended] += 1
 
     def _end_day(self) -> None:
         self.day += 1

@@ -166,13 +166,10 @@ class Rehearsal:
         return self.courier
 
     def reconcile(self) -> Any:
-        """A cycle, and what a comparison with every vendor finds then."""
-        from tasks.reconciling import compare, conclude
+        """What a night does: a cycle, in its turn, and then a comparison with every vendor; its report."""
+        from flows.reconciling import look_and_compare
 
-        self.cycle()
-        report = compare()
-        conclude(report)
-        return report
+        return look_and_compare(self.cycle)
 
     def cycles(self, number: int, apart: float = CYCLE_SECONDS) -> None:
         """Some cycles, with time between them."""
