@@ -352,19 +352,18 @@ def kills(
         bool, typer.Option(help="Half of the flows run on a real Prefect server, which dies too.")
     ] = True,
     worker: Annotated[
-        bool, typer.Option("--worker", help="Cycles are scheduled runs of a real worker, which dies with them.")
+        bool, typer.Option("--worker", help="Every cycle is a scheduled run of a real worker, which dies with them.")
     ] = False,
+    each: Annotated[
+        int, typer.Option("--worker-each", help="Without --worker: each so many-th kill is of a real worker's.", min=2)
+    ] = 8,
 ) -> None:
     """Kill real processes and the Prefect server while fifty lots are in motion; exit 1 where a promise broke."""
     from tests.simulation import kills
 
-    if worker:
-        from tests.simulation import worker_kills
-
-        worked = [worker_kills.prove(number, kind, start=start, lots=lots, out=out) for kind in _databases(database)]
-        sys.exit(1 if any(one.violations for one in worked) else 0)
-    options: dict[str, Any] = {"start": start, "lots": lots, "with_server": server, "out": out}
-    found = [kills.prove(number, kind, **options).violations for kind in _databases(database)]
+    options: dict[str, Any] = {"start": start, "lots": lots, "with_server": server or worker, "out": out}
+    each = 1 if worker else each
+    found = [kills.prove(number, kind, each=each, **options).violations for kind in _databases(database)]
     sys.exit(1 if any(found) else 0)
 
 

@@ -8,9 +8,7 @@ slot of the dead run, its heartbeat and the `zombies` automation are as they are
 
 from __future__ import annotations
 
-import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -28,14 +26,17 @@ from deployments.commands.services import POOL
 from tasks.guarding.running import AUTO_SCHEDULED
 from tasks.lots.records import FlowLease
 from tasks.settings import Settings
-from tests.simulation.kills import LONGEST_CYCLE, LOTS, UNTIL_LEASES_END, Kill, Life, PrefectServer, Report, killing
+from tests.simulation.ground import PrefectServer
+from tests.simulation.life import LONGEST_CYCLE, UNTIL_LEASES_END, Life
+from tests.simulation.toll import FLOW, KILLED, SERVER, WORKER, Kill
 from tests.simulation.worked import CLOCK
 
 ROOT = Path(__file__).parents[2]
 #: A run of the deployment begins so soon, a dead one's slot included.
 BEGINS_WITHIN, SETUP_SECONDS, ENDS_WITHIN = 420.0, 240.0, LONGEST_CYCLE
-ASKED_EVERY = 3.0
-RUN, WORKER, SERVER = "run", "worker", "server"
+ASKED_EVERY, TOLD_WITHIN = 3.0, 60.0
+#: In words of `Kill.victim`.
+RUN = "run"
 VICTIMS = (
     (RUN,),
     (WORKER,),
@@ -45,7 +46,8 @@ VICTIMS = (
     (SERVER, WORKER, RUN),
 )
 TERMINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-KILLS_A_LIFE = 6
+#: How the command line of a process names the one that does a run.
+ENGINE = "prefect.engine"
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
@@ -72,6 +74,41 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def does_a_run(pid: int) -> bool:
+    """Whether a process of a worker is the one in which a flow runs."""
+    try:
+        return ENGINE in Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:  # it ended meanwhile
+        return False
+
+
+def state_of(pid: int) -> str:
+    """A process's state as the kernel has it, T where it stands still; nothing where there is none, or a dead one."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+    return "" if state in "ZX" else state
+
+
+def stop(pid: int) -> bool:
+    """Have a process stand still; whether it does. Whoever stands still can die of nothing but SIGKILL."""
+    _kill(pid, signal.SIGSTOP)
+    ends = time.monotonic() + 2
+    while (state := state_of(pid)) not in ("", "T") and time.monotonic() < ends:
+        time.sleep(0.005)
+    return state == "T"
+
+
+def kill_stopped(pid: int) -> bool:
+    """SIGKILL to one that stands still and is no child of ours; whether it is dead, of which there is one way."""
+    _kill(pid)
+    ends = time.monotonic() + 10
+    while state_of(pid) and time.monotonic() < ends:
+        time.sleep(0.005)
+    return not state_of(pid)
+
+
 class Crew:
     """A worker of the pool, and the deployment whose runs it works on."""
 
@@ -87,6 +124,7 @@ class Crew:
             "PREFECT_WORKER_QUERY_SECONDS": "1",
         }
         self._worker: subprocess.Popen[bytes] | None = None
+        self.orphaned = False  # the server was killed while this worker lived
         self.deployment = ""
 
     def set_up(self) -> None:
@@ -114,12 +152,16 @@ class Crew:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
-    def start(self) -> None:
-        """Start the worker, unless it lives."""
+    def start(self) -> int | None:
+        """Start the worker, unless it lives; the status of one that had ended by itself."""
+        status = self._worker.poll() if self._worker else None
+        if status is not None:
+            self._worker = None
         if self._worker is None:
             command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--name", "w1"]
             with (self.home / "worker.log").open("a") as log:
                 self._worker = subprocess.Popen(command, env=self.env, stdout=log, stderr=subprocess.STDOUT)
+        return status
 
     def plan(self) -> str:
         """A run that the schedule made, due now; its id."""
@@ -136,12 +178,20 @@ class Crew:
         """The processes in which the worker does its runs."""
         return descendants(self._worker.pid) if self._worker else []
 
-    def kill_worker(self) -> None:
-        """SIGKILL, the worker alone."""
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker.wait()
-            self._worker = None
+    def kill_worker(self) -> int | None:
+        """SIGKILL, the worker alone; the status with which it ended, which may have been before."""
+        if self._worker is None:
+            return None
+        self._worker.kill()  # says nothing to one that has ended
+        status = self._worker.wait()
+        self._worker = None
+        return status
+
+    def free(self, run: str) -> None:
+        """Say of a run that it is dead, as its server finds out in a minute or two: its slot is free at once."""
+        if self.state_of(run) not in TERMINAL:
+            dead = {"state": {"type": "CRASHED", "message": "killed"}, "force": True}
+            self.ask("POST", f"/flow_runs/{run}/set_state", dead)
 
     def end(self) -> None:
         """Nobody works any more."""
@@ -158,58 +208,103 @@ def _kill(pid: int, how: signal.Signals = signal.SIGKILL) -> None:
 
 
 class WorkedLife(Life):
-    """A life whose cycles are scheduled runs of a real worker; sourcing is done beforehand, and in peace."""
+    """A life of whose kills each so many-th is of a scheduled run of a real worker.
 
-    def __init__(self, crew: Crew, *given: Any) -> None:
+    Args:
+        each: 1: every cycle is such a run, sourcing is done beforehand and in peace, and Prefect itself finds out who
+            is dead. More: a worker is at work for that kill alone, and is told who is dead.
+    """
+
+    def __init__(self, crew: Crew, each: int, *given: Any) -> None:
         super().__init__(*given)
-        self.crew = crew
-        self.waits: list[float] = []
+        self.crew, self.each = crew, each
 
     def _run(self, flow: str, args: tuple[Any, ...], *, longest: float | None) -> None:
-        if flow != "processing":
+        if self.each == 1 and flow != "processing":
             super()._run(flow, args, longest=None)
-            return
+        elif self.each == 1:
+            self._worked(longest)
+        elif flow != "processing" or longest is None or not self.left or (len(self.report.kills) + 1) % self.each:
+            super()._run(flow, args, longest=longest)
+        else:
+            run = self._worked(longest)
+            self.crew.end()
+            if run is not None:
+                self.crew.free(run)
+
+    def _worked(self, longest: float | None) -> str | None:
+        """One scheduled run of the worker, killed or not; its id, if one began."""
         self.report.cycles += 1
-        self.crew.start()
+        self._start()
         run = self._begin()
         if run is None:
-            return
+            return None
         if longest is None or not self.left:
             self._end(run)
-            return
+            return run
         victims = self.dice.choice(VICTIMS)
         after = self.dice.random() * self.dice.choice((0.8, longest))  # short cycles are many
         time.sleep(after)
         if not self._at_work():
-            self.report.survived += 1
+            self.report.late += 1
             self._end(run)
-            return
-        self._strike(victims, round(after, 3))
-        if RUN not in victims:  # it works on alone, as well as it can
+            return run
+        if RUN not in self._strike(victims, round(after, 3)):  # it works on alone, as well as it can
             self._until_idle()
+            self._went_on(run, orphaned=SERVER in victims)
         self.stage.advance(UNTIL_LEASES_END)
+        return run
 
-    def _strike(self, victims: tuple[str, ...], after: float) -> None:
-        runs = self.crew.runs()
-        for pid in runs if RUN in victims else ():
-            _kill(pid, signal.SIGSTOP)
+    def _start(self) -> None:
+        orphaned, status = self.crew.orphaned, self.crew.start()
+        if status is not None:
+            self._ended("the worker", status, orphaned=orphaned)
+            self.crew.orphaned = False
+
+    def _strike(self, victims: tuple[str, ...], after: float) -> list[str]:
+        """Kill them; who of them died of it. Who ended before was struck too late."""
+        runs = [pid for pid in self.crew.runs() if RUN in victims and stop(pid)]
         claims, in_flight, transaction = self._hands()
-        if SERVER in victims:
-            assert self.server
-            self.server.kill()
+        died, dead = [], []
+        if SERVER in victims and self._kill_server():
+            died.append(SERVER)
+            self.crew.orphaned = True
         if WORKER in victims:
-            self.crew.kill_worker()
-        for pid in runs if RUN in victims else ():
-            _kill(pid)
-        kill = Kill(self.seed, " and ".join(victims), "worker", after, claims, in_flight, transaction)
-        self.report.kills.append(kill)
-        self.left -= 1
-        print(f"  killed {kill.victim} after {after:.1f} s: {claims} claims, {in_flight} in flight", flush=True)
+            orphaned, status = self.crew.orphaned, self.crew.kill_worker()
+            self.crew.orphaned = False
+            if status == KILLED:
+                died.append(WORKER)
+            else:
+                self._ended("the worker", status, orphaned=orphaned)
+        flows = [pid for pid in runs if does_a_run(pid)]
+        gone = [pid for pid in runs if kill_stopped(pid)]
+        if any(pid in gone for pid in flows):
+            died.append(FLOW)
+            dead.append(RUN)
+        self.report.late += sum(one not in (*died, *dead) for one in victims)
+        if died:
+            who = " and ".join(victims)
+            self.report.kills.append(Kill(self.seed, who, "worker", died, after, claims, in_flight, transaction))
+            self.left -= 1
+            print(f"  killed {who} after {after:.1f} s: {claims} claims, {in_flight} in flight", flush=True)
         time.sleep(self.dice.random() * 2)
         if SERVER in victims:
-            assert self.server
-            self.server.start()
-        self.crew.start()
+            assert self.ground.server
+            self.ground.server.start()
+        self._start()
+        return dead
+
+    def _went_on(self, run: str, *, orphaned: bool) -> None:
+        """How a run ended whose worker or server was killed, and itself was not."""
+        ends = time.monotonic() + TOLD_WITHIN
+        while (state := self.crew.state_of(run)) not in TERMINAL and time.monotonic() < ends:
+            time.sleep(0.5)
+        if state in ("COMPLETED", "CANCELLED"):
+            return
+        if orphaned:
+            self.report.fell += 1
+        else:
+            self.report.violations.append(f"seed {self.seed}: a run that lost its worker, and lived, is {state}")
 
     def _begin(self) -> str | None:
         """Plan runs as a schedule does, until one is at work; a dead one's slot turns some of them away."""
@@ -217,7 +312,7 @@ class WorkedLife(Life):
         run = self.crew.plan()
         while time.monotonic() - began < BEGINS_WITHIN:
             if self._at_work():
-                self.waits.append(time.monotonic() - began)
+                self.report.waits.append(time.monotonic() - began)
                 return run
             time.sleep(0.01)
             if time.monotonic() - asked < ASKED_EVERY:  # a busy server takes seconds to answer
@@ -249,36 +344,3 @@ class WorkedLife(Life):
         ends = time.monotonic() + ENDS_WITHIN
         while self._at_work() and time.monotonic() < ends:
             time.sleep(0.2)
-
-
-def prove(number: int, kind: str, *, start: int = 1, lots: int = LOTS, out: Path | None = None) -> Report:
-    """Kill so often, and play every life to its end; the report, told as it grows."""
-    began, report, seed, waits = time.monotonic(), Report(kind, lots), start, list[float]()
-    with killing(kind, with_server=True) as (world, clock_path, server):
-        assert server
-        crew: Crew | None = None
-        try:
-            while len(report.kills) < number:
-                before = len(report.kills)
-                with world(seed) as stage:
-                    if crew is None:
-                        crew = Crew(server, stage.settings, clock_path)
-                        crew.set_up()
-                    most = min(KILLS_A_LIFE, number - before)
-                    life = WorkedLife(crew, stage, clock_path, server, report, seed, most, lots)
-                    life.dice = random.Random(f"worker {seed}")
-                    life.play()
-                    waits += life.waits
-                report.seconds = time.monotonic() - began
-                print(f"seed {seed}: {len(report.kills)} kills, {len(report.violations)} violations", flush=True)
-                if out is not None:
-                    with out.open("a") as file:
-                        for kill in report.kills[before:]:
-                            file.write(json.dumps({"database": kind, **vars(kill)}) + "\n")
-                seed += 1
-        finally:
-            if crew is not None:
-                crew.end()
-    print(*report.lines(), sep="\n")
-    print(f"a run began after {sorted(waits)[len(waits) // 2]:.0f} s (median), and {max(waits):.0f} s at most")
-    return report
