@@ -106,7 +106,7 @@ def test_every_broken_run_is_shown_with_its_whole_history_and_the_first_ones_as_
 
 
 def test_a_broken_pair_after_the_first_ones_is_shown_as_it_was(run: Any) -> None:
-    status, told = run("pairs", "--life", "long", "--from", "2", "--seeds", str(SHORTENED + 1))
+    status, told = run("pairs", "--life", "long", "--from", "15", "--seeds", str(SHORTENED + 1))
     assert status == 1
     _, _, whole = told.partition("its history, of 2 lines: it broke")
     assert len([line for line in whole.splitlines() if line.startswith("      history of")]) == 2

@@ -35,7 +35,12 @@ Seeds = Annotated[int, typer.Option("--seeds", help="How many.", min=1)]
 Some = Annotated[int | None, typer.Option("--seeds", help="How many, from --from on; all when not given.", min=1)]
 Replay = Annotated[int | None, typer.Option("--replay", help="One alone, its history printed.", min=1)]
 Life = Annotated[
-    str, typer.Option("--life", help="scripted; or unlucky: no picture, no money at CJ, an order too dear, tax.")
+    str,
+    typer.Option(
+        "--life",
+        help="scripted; unlucky: no picture, no money at CJ, an order too dear, tax; "
+        "or attended: webhooks, approvals, a watched sale, nightly reconciliation.",
+    ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="A file to which each result is added, a JSON line each.")]
 
@@ -175,7 +180,8 @@ def _show(again: Again, broken: Plain, shorter: bool) -> None:
 
 def _made(life: str) -> places.Make:
     if life not in places.LIVES:
-        raise typer.BadParameter(f"--life takes {' or '.join(places.LIVES)}, and not {life!r}.")
+        *others, last = places.LIVES
+        raise typer.BadParameter(f"--life takes {', '.join(others)} or {last}, and not {life!r}.")
     return places.LIVES[life]
 
 

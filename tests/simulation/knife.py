@@ -1,5 +1,8 @@
 """Where a run can be struck: every outside call, before it and after its effect, and around every commit.
 
+The pipeline's process is one; beside it others of ours may live, as the receiver of webhooks does. All are struck by
+the same knife, and each dies alone.
+
 The points are found by running; none is listed by hand. Who strikes is asked at each point, and answers with what
 shall happen there: nothing, death, or a fault of the call that is about to be made.
 """
@@ -39,7 +42,7 @@ class Point:
     def call(self) -> str | None:
         """The call that is about to be made, "cj POST /shopping/pay"; None elsewhere."""
         call = self.label.removeprefix(BEFORE)
-        return None if call in (self.label, COMMIT) else call
+        return None if call == self.label or call.startswith(COMMIT) else call
 
 
 #: What shall happen at a point: CRASH, OVERTAKEN, ASLEEP, BESIDE, a kind of fault, or nothing.
@@ -75,25 +78,60 @@ class Knife:
     def point(self, label: str) -> None:
         """One place to strike at."""
         self.must_live()
+        if self.strikes(label):
+            self.dead = True
+            raise Killed(label)
+
+    def strikes(self, label: str) -> bool:
+        """Whether whoever is there dies; any other blow is done with."""
         if not self.sharp:
-            return
+            return False
         point = Point(len(self.points) + 1, label)
         self.points.append(point)
         blow = self.strike(point) if self.strike else None
         if blow is None:
-            return
+            return False
         self.struck.append((point, blow))
-        if blow == CRASH:
-            self.dead = True
-            raise Killed(label)
         if blow in (OVERTAKEN, ASLEEP, BESIDE):
             self.sharp = False
             self.meanwhile(blow)
             self.sharp = True
-            return
-        assert point.call, f"{blow} at {label}"
-        self.plan(point.call, blow)
+        elif blow != CRASH:
+            assert point.call, f"{blow} at {label}"
+            self.plan(point.call, blow)
+        return blow == CRASH
 
     def revive(self) -> None:
         """A new process."""
         self.dead = False
+
+
+class Neighbour:
+    """Another process of ours: its points are counted with all others, and its death is its own.
+
+    Args:
+        knife: what strikes it.
+        name: who it is, in its points' labels.
+    """
+
+    def __init__(self, knife: Knife, name: str) -> None:
+        self._knife, self._name = knife, name
+        self.dead = False
+        self.deaths = 0
+
+    def must_live(self) -> None:
+        """Raise where the process is gone."""
+        if self.dead:
+            raise Killed(f"nothing is done by the dead {self._name}")
+
+    def point(self, label: str) -> None:
+        """One place to strike at."""
+        self.must_live()
+        if self._knife.strikes(f"{label} of the {self._name}"):
+            self.dead = True
+            raise Killed(label)
+
+    def revive(self) -> None:
+        """A new process."""
+        self.dead = False
+        self.deaths += 1

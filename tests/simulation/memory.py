@@ -9,46 +9,38 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from tasks.lots.engine import Record, connect
 from tasks.lots.migrate import migrate
 from tests import warm
-from tests.simulation.knife import Knife
+from tests.simulation.knife import AFTER, BEFORE, COMMIT, Knife, Neighbour
 
 _numbers = itertools.count(1)
 
 
-class MortalRecord(Record):
-    """A record whose commits are places to die at; a dead process reads and writes nothing more."""
+class Mortal(Record):
+    """A record whose commits are places for its process to die at; a dead one reads and writes nothing more."""
 
-    def __init__(self, knife: Knife) -> None:
-        name = f"file:/record-{next(_numbers)}"
-        # The file lives while one is open.
-        self._anchor = sqlite3.connect(f"{name}?vfs=memdb", uri=True, check_same_thread=False)
-        _fill(self._anchor)
-        self._warm = warm.lend(name, "?vfs=memdb&uri=true")
-        super().__init__(self._warm.engine)
-        if not event.contains(self.engine, "connect", _in_a_hurry):
-            event.listen(self.engine, "connect", _in_a_hurry)
-        self.knife = knife
+    def __init__(self, engine: Engine, process: Knife | Neighbour) -> None:
+        super().__init__(engine)
+        self._process = process
         self.reads_are_points = False
         self._open = 0
-        assert self.name  # read once, here: nothing is read beside a writer in memory
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction; killed before its commit it leaves nothing, after it everything."""
-        self.knife.must_live()
+        self._process.must_live()
         self._open += 1
         try:
             with super().write() as session:
                 yield session
-                self.knife.point("before a commit")
+                self._process.point(f"{BEFORE}{COMMIT}")
         finally:
             self._open -= 1
-        self.knife.point("after a commit")
+        self._process.point(f"{AFTER}{COMMIT}")
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -60,13 +52,32 @@ class MortalRecord(Record):
         finally:
             self._open -= 1
         if self.reads_are_points and not self._open:
-            self.knife.point("after a read")
+            self._process.point("after a read")
 
     @contextmanager
     def quietly(self) -> Iterator[Session]:
         """One transaction of somebody else's process, which nothing strikes."""
         with super().write() as session:
             yield session
+
+
+class MortalRecord(Mortal):
+    """The pipeline's own, made in memory; `beside` is the same one, in another process's hands."""
+
+    def __init__(self, knife: Knife) -> None:
+        name = f"file:/record-{next(_numbers)}"
+        # The file lives while one is open.
+        self._anchor = sqlite3.connect(f"{name}?vfs=memdb", uri=True, check_same_thread=False)
+        _fill(self._anchor)
+        self._warm = warm.lend(name, "?vfs=memdb&uri=true")
+        super().__init__(self._warm.engine, knife)
+        if not event.contains(self.engine, "connect", _in_a_hurry):
+            event.listen(self.engine, "connect", _in_a_hurry)
+        assert self.name  # read once, here: nothing is read beside a writer in memory
+
+    def beside(self, process: Neighbour) -> Mortal:
+        """The same record, as that process has it open."""
+        return Mortal(self.engine, process)
 
     def close(self) -> None:
         """Forget everything."""

@@ -27,12 +27,11 @@ from deployments.sandbox.faults import Fault
 from tasks.clients.cj import tokens
 from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Unsettled, working_at
-from tasks.lots.engine import Record
 from tasks.lots.models import SourcingRun
 from tasks.retrying import Step
 from tests.simulation.courier import Courier
 from tests.simulation.history import digest, written
-from tests.simulation.knife import FORGOTTEN, Killed, Knife, Strike
+from tests.simulation.knife import FORGOTTEN, Killed, Knife, Neighbour, Strike
 from tests.simulation.memory import MortalRecord
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import HOUR, Rehearsal, rehearsal_settings
@@ -139,11 +138,15 @@ class Play(ABC):
     # for plays
 
     def listen(self, mode: str) -> None:
-        """Let webhooks reach a receiver, which is a process of its own: what strikes the pipeline spares it."""
-        stage = self.stage
-        stage.courier = Courier(stage.world, Record(self.record.engine), stage.settings)
+        """Let webhooks reach a receiver, which is a process of its own: the pipeline's death spares it, not its own."""
+        stage, receiver = self.stage, Neighbour(self.knife, "receiver")
+        stage.courier = Courier(stage.world, self.record.beside(receiver), stage.settings, receiver)
         stage.world.webhook_mode = mode
-        self.alive(lambda: stage.courier and stage.courier.register(stage.desk))
+        self.until_done(lambda: stage.courier and stage.courier.register(stage.desk))
+
+    def until_done(self, work: Callable[[], Any], most: int = 6) -> Any:
+        """Do it again until it came to its end, as whoever began it would; what came of it, None where nothing did."""
+        return next((done for _ in range(most) if (done := self.alive(work)) is not None), None)
 
     def source(self, keyword: str, products: int) -> None:
         """Source until it is done: the operator types the command again only where the run did not end."""

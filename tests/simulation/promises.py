@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -145,13 +146,23 @@ def _bought_after_payment(stage: Rehearsal) -> Iterator[str]:
     for one in stage.cj.payments:
         if one.kind != "pay":
             continue
+        day = f"{one.at:%Y-%m-%d}"
         if one.order_id not in by_hand:  # the cap binds us, and not who pays in CJ's own dashboard
-            spent[f"{one.at:%Y-%m-%d}"] -= one.cents
+            spent[day] -= one.cents
+            if 0 < _allowed(stage, day, one.at) < spent[day]:
+                yield f"{spent[day]} cents were spent on {day}"
         lot = lots.get(one.number)
         if lot is None or captured.get(str(lot.id), float("inf")) > one.at.timestamp():
             yield f"order {one.number} was bought without a captured payment"
-    if cap := stage.settings.daily_cap_cents:
-        yield from (f"{cents} cents were spent on {day}" for day, cents in spent.items() if cents > cap)
+
+
+def _allowed(stage: Rehearsal, day: str, at: datetime) -> int:
+    """What a day might spend at this moment: the cap, or what a person had granted by then; 0 is without bounds."""
+    if not (cap := stage.settings.daily_cap_cents):
+        return 0
+    with stage.record.read() as session:
+        granted = select(Approval.granted_cents).where(Approval.subject == f"spend:{day}", Approval.answered_at <= at)
+        return max(cap, *(cents or 0 for cents in session.scalars(granted)), 0)
 
 
 def _told_of(stage: Rehearsal) -> str:

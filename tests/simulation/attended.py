@@ -1,0 +1,165 @@
+"""An attended life: what `Scripted` and `Unlucky` never have. The vendors tell us, and an operator is at work.
+
+Webhooks reach a receiver, whose process dies like any other. A dear word is sourced after a yes; so is what passes the
+day's cap bought, and a batch of refunds let go: each asked by a form. The sale is watched now and then, and every
+night our books are compared with everybody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import select
+
+from flows.reconciling import reconciling
+from flows.sourcing import sourcing
+from tasks.lots import approvals
+from tasks.lots.records import Approval
+from tests.simulation.knife import Strike
+from tests.simulation.office import Office
+from tests.simulation.play import UNTIL_LEASES_END, Play
+from tests.simulation.rehearsal import BEGINNING, HOUR
+
+WORD = "phone stand"
+#: In dollars: above the $50 for which nobody has to be asked.
+DEAR = 60.0
+#: Between two looks at what happens, and between two polls of a sale that is watched.
+SELDOM, POLL_SECONDS = 2 * HOUR, 1_800
+#: In the night, by UTC.
+NIGHT = timedelta(hours=21)
+MOST_LOOKS = 40
+LIMITS = {"DAILY_SPEND_CAP_USD": "1", "REFUND_BATCH_LIMIT_USD": "1"}
+
+
+class Attended(Play):
+    """Two buyers, three lots: delivered, gone at CJ when it was paid, and delivered to a buyer who pays later."""
+
+    winners: tuple[str, ...] = ("ada", "ada", "dov")
+    gone = 2
+
+    def __init__(self, strike: Strike | None = None) -> None:
+        super().__init__("attended", strike=strike, **LIMITS)
+        options = self.stage.cj.options
+        options.ship_after_seconds = options.deliver_after_seconds = 5 * HOUR
+        self.office = Office(self.knife, self._note)
+        self._nights = 0
+        #: The flow that is at work; none between them.
+        self.doing = ""
+        self.reports: list[str] = []
+
+    def act(self) -> None:
+        """Be told, source, close, and look after it to the end."""
+        with self.office.open():
+            self._act()
+
+    def _act(self) -> None:
+        stage = self.stage
+        stage.person("ada", "good")
+        stage.person("dov", "no_card", pays_after=3 * HOUR)
+        for number, winner in enumerate(self.winners, start=1):
+            stage.house.plan_lot(winner=winner, hammer="above_reserve", item_number=number)
+        self.listen("normal")
+        self._source_dear()
+        self._pass(27 * HOUR)
+        if gone := [lot for lot in stage.lots() if lot.item_number == self.gone]:
+            stage.cj.delist(gone[0].cj_vid)
+        self._watch()
+        for _ in range(MOST_LOOKS):
+            self._answer_all()
+            self.cycle()
+            if stage.is_quiet():
+                break
+            self._pass(SELDOM)
+        self._watch()
+        self._pass(24 * HOUR)
+        self.cycle()
+
+    def ended(self) -> list[str]:
+        """What broke, and what the last night found."""
+        self.knife.sharp = False
+        report = self.stage.reconcile()
+        found = [f"{one.vendor}, {one.what.value} {one.about}: {one.text}" for one in report.findings]
+        found += [f"{vendor} could not be read: {why}" for vendor, why in report.unread.items()]
+        unasked = [f"asked first: {one}" for one in self._unasked()]
+        return [*super().ended(), *(f"the books are compared: {one}" for one in found), *unasked]
+
+    def _unasked(self) -> Iterator[str]:
+        """What was done before a person had said yes to it, or begun again by the same yes."""
+        with self.record.read() as session:
+            yes = {
+                kind: min(row.answered_at for row in rows)
+                for kind, rows in groupby(
+                    session.scalars(select(Approval).where(Approval.granted_cents > 0).order_by(Approval.kind)),
+                    lambda row: row.kind,
+                )
+            }
+        never = datetime.max.replace(tzinfo=UTC)
+        for refund in self.stage.bank.store.refunds.values():
+            if refund["created"] < int(yes.get("refunds", never).timestamp()):
+                yield f"refund {refund['id']} was made"
+        for call in self.stage.world.calls:
+            if call.operation == "createSale" and call.at < yes.get("cost", never):
+                yield "a dear word was sourced"
+        if len(self.office.begun) > 1:
+            yield f"one yes began {len(self.office.begun)} runs"
+
+    # what the operator does
+
+    def _source_dear(self) -> None:
+        """Ask for it, say yes, let a worker begin it; where that died, the operator types the command again."""
+        self.alive(self._type_it)
+        for _ in range(12):
+            self._answer_all()
+            for run in self._begun():
+                self.alive(lambda run=run: sourcing.fn(**run["parameters"]))  # type: ignore[misc]
+            if self._sourced(WORD):
+                return
+            self.stage.advance(UNTIL_LEASES_END)
+            self.alive(self._type_it)
+
+    def _type_it(self) -> Any:
+        return self.stage.source(WORD, len(self.winners), DEAR)
+
+    def _begun(self) -> list[dict[str, Any]]:
+        """Runs that no worker has taken yet."""
+        taken = [run for run in self.office.begun.values() if not run.get("taken")]
+        for run in taken:
+            run["taken"] = True
+        return taken
+
+    def _answer_all(self) -> None:
+        """Every question is opened, answered by its form, and followed to the end of its run."""
+        with self.record.quietly() as session:
+            waiting = [row.id for row in approvals.open_ones(session)]
+        for one in waiting:
+            self.until_done(lambda one=one: self._as("approving", self.office.answer, one))  # type: ignore[misc]
+
+    def _as(self, flow: str, work: Callable[..., Any], *args: Any) -> Any:
+        self.doing = flow
+        try:
+            return work(*args)
+        finally:
+            self.doing = ""
+
+    def _watch(self) -> None:
+        if lots := self.stage.lots():
+            sale = lots[0].basta_sale_id or ""
+            self.alive(lambda: self._as("monitoring", self.office.watch, sale, POLL_SECONDS))
+
+    # time
+
+    def _pass(self, seconds: float) -> None:
+        """Let time pass; in every night the books are compared."""
+        end = self.stage.clock.at + timedelta(seconds=seconds)
+        while (night := self._next_night()) <= end:
+            self.stage.advance(max(0.0, (night - self.stage.clock.at).total_seconds()))
+            self._nights += 1
+            if (state := self.alive(lambda: self._as("reconciling", reconciling.fn))) is not None:
+                self.reports.append(state.message)
+        self.stage.advance(max(0.0, (end - self.stage.clock.at).total_seconds()))
+
+    def _next_night(self) -> datetime:
+        return BEGINNING + NIGHT + self._nights * timedelta(days=1)
