@@ -10,12 +10,16 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from tasks.lots import approvals, clock
+from tasks.lots.engine import Record
+from tests.simulation.attended import unasked
 from tests.simulation.play import Play, Scripted
 from tests.simulation.promises import PROMISES, broken
 
@@ -245,3 +249,51 @@ def test_a_world_that_was_bent_breaks_its_promise(cries: dict[str, list[str]], n
 
 def test_every_promise_is_broken_by_something() -> None:
     assert {promise for promise, _ in BENT.values()} == set(PROMISES)
+
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def answered(record: Record, kind: str, subject: str, cents: int, at: datetime) -> None:
+    """A person said yes."""
+    with clock.held_by(lambda: at, lambda _: None), record.write() as session:
+        words: dict[str, Any] = {"question": "May I?", "reason": "It is dear.", "amount_cents": cents, "facts": {}}
+        row = approvals.ask(session, subject, kind=kind, lasts=timedelta(hours=9), **words)
+        assert approvals.answer(session, row.id, True, "the operator", lasts=timedelta(hours=9))
+
+
+@pytest.mark.parametrize(
+    ("granted", "hours", "broken"),
+    [(0, 0, True), (900, -1, False), (900, 1, True), (899, -1, True)],
+    ids=["nobody", "before", "after", "too little"],
+)
+def test_a_day_may_spend_its_cap_or_what_a_person_had_granted_by_then(
+    sqlite_record: Record, granted: int, hours: float, broken: bool
+) -> None:
+    if granted:
+        answered(sqlite_record, "spend", f"spend:{NOON:%Y-%m-%d}", granted, NOON + timedelta(hours=hours))
+    paid = SimpleNamespace(kind="pay", order_id="o", number="n", cents=-900, at=NOON)
+    stage: Any = SimpleNamespace(
+        record=sqlite_record,
+        settings=SimpleNamespace(daily_cap_cents=500),
+        lots=list,
+        cj=SimpleNamespace(payments=[paid], orders=[]),
+        bank=SimpleNamespace(store=SimpleNamespace(invoices={})),
+    )
+    told = list(PROMISES["bought only when paid for, within the cap"](stage))
+    assert ("900 cents were spent on 2026-03-02" in told) is broken
+
+
+def test_what_was_done_before_a_person_said_yes_is_seen_and_what_one_yes_began_twice(sqlite_record: Record) -> None:
+    refund, sale = {"id": "re_1", "created": int(NOON.timestamp())}, SimpleNamespace(operation="createSale", at=NOON)
+    stage: Any = SimpleNamespace(
+        record=sqlite_record,
+        bank=SimpleNamespace(store=SimpleNamespace(refunds={"re_1": refund})),
+        world=SimpleNamespace(calls=[sale]),
+    )
+    assert list(unasked(stage, 1)) == ["refund re_1 was made", "a dear word was sourced"]
+    answered(sqlite_record, "cost", "cost:usb hub:6000", 6_000, NOON + timedelta(seconds=1))
+    answered(sqlite_record, "refunds", "refunds:1", 100, NOON - timedelta(hours=1))
+    assert list(unasked(stage, 2)) == ["a dear word was sourced", "one yes began 2 runs"]
+    answered(sqlite_record, "cost", "cost:phone stand:6000", 6_000, NOON - timedelta(hours=1))
+    assert list(unasked(stage, 1)) == []

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import select
@@ -21,7 +20,7 @@ from tasks.lots.records import Approval
 from tests.simulation.knife import Strike
 from tests.simulation.office import Office
 from tests.simulation.play import UNTIL_LEASES_END, Play
-from tests.simulation.rehearsal import BEGINNING, HOUR
+from tests.simulation.rehearsal import BEGINNING, HOUR, Rehearsal
 
 WORD = "phone stand"
 #: In dollars: above the $50 for which nobody has to be asked.
@@ -79,32 +78,11 @@ class Attended(Play):
 
     def ended(self) -> list[str]:
         """What broke, and what the last night found."""
-        self.knife.sharp = False
         report = self.stage.reconcile()
         found = [f"{one.vendor}, {one.what.value} {one.about}: {one.text}" for one in report.findings]
         found += [f"{vendor} could not be read: {why}" for vendor, why in report.unread.items()]
-        unasked = [f"asked first: {one}" for one in self._unasked()]
-        return [*super().ended(), *(f"the books are compared: {one}" for one in found), *unasked]
-
-    def _unasked(self) -> Iterator[str]:
-        """What was done before a person had said yes to it, or begun again by the same yes."""
-        with self.record.read() as session:
-            yes = {
-                kind: min(row.answered_at for row in rows)
-                for kind, rows in groupby(
-                    session.scalars(select(Approval).where(Approval.granted_cents > 0).order_by(Approval.kind)),
-                    lambda row: row.kind,
-                )
-            }
-        never = datetime.max.replace(tzinfo=UTC)
-        for refund in self.stage.bank.store.refunds.values():
-            if refund["created"] < int(yes.get("refunds", never).timestamp()):
-                yield f"refund {refund['id']} was made"
-        for call in self.stage.world.calls:
-            if call.operation == "createSale" and call.at < yes.get("cost", never):
-                yield "a dear word was sourced"
-        if len(self.office.begun) > 1:
-            yield f"one yes began {len(self.office.begun)} runs"
+        early = [f"asked first: {one}" for one in unasked(self.stage, len(self.office.begun))]
+        return [*super().ended(), *(f"the books are compared: {one}" for one in found), *early]
 
     # what the operator does
 
@@ -163,3 +141,25 @@ class Attended(Play):
 
     def _next_night(self) -> datetime:
         return BEGINNING + NIGHT + self._nights * timedelta(days=1)
+
+
+def unasked(stage: Rehearsal, begun: int) -> Iterator[str]:
+    """What was done before a person had said yes to it, or twice by one yes.
+
+    Args:
+        stage: where it was done.
+        begun: how many runs were begun by a yes to the one dear word.
+    """
+    never = datetime.max.replace(tzinfo=UTC)
+    yes: dict[str, datetime] = {}
+    with stage.record.read() as session:
+        for row in session.scalars(select(Approval).where(Approval.granted_cents > 0)):
+            yes[row.kind] = min(yes.get(row.kind, never), row.answered_at or never)
+    for refund in stage.bank.store.refunds.values():
+        if refund["created"] < int(yes.get("refunds", never).timestamp()):
+            yield f"refund {refund['id']} was made"
+    for call in stage.world.calls:
+        if call.operation == "createSale" and call.at < yes.get("cost", never):
+            yield "a dear word was sourced"
+    if begun > 1:
+        yield f"one yes began {begun} runs"
