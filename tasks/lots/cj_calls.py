@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, literal, select, update
+from sqlalchemy import bindparam, case, literal, select, update
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now, sleep
@@ -29,6 +29,10 @@ COUNTED = CjEndpoint.regime.not_in((POINTS, FREE, REFUSED))
 #: What CJ said of a used-up allowance holds for so long, unless it says something else: its period may be over then.
 HOLDS_FOR = timedelta(hours=1)
 
+# Asked before every call to CJ: built once.
+_SLOT = select(CjSlot).where(CjSlot.name == SLOT)
+_SPENT_SINCE = select(CjEndpoint.told_at).where(CjEndpoint.endpoint == bindparam("endpoint"), CjEndpoint.allowed == 0)
+
 
 def reserve(record: Record, interval_seconds: float) -> datetime:
     """Reserve the next slot: our time at which it comes, reckoned from when the database's clock was read.
@@ -41,8 +45,7 @@ def reserve(record: Record, interval_seconds: float) -> datetime:
             insert_once(session, CjSlot, name=SLOT, next_at_ms=0)
     with record.write() as session:
         # The row's lock comes first: the clock is read only when it is ours.
-        query = select(CjSlot).where(CjSlot.name == SLOT)
-        slot = session.scalars(query.with_for_update() if record.dialect == "postgresql" else query).one()
+        slot = session.scalars(_SLOT.with_for_update() if record.dialect == "postgresql" else _SLOT).one()
         asked_at, at, read_at = now(), database_milliseconds(session), now()
         start = max(slot.next_at_ms, at)
         # An answer that was under way for long makes this call so much later: the next one keeps its distance to it.
@@ -107,8 +110,7 @@ def count(
 
 def allows(session: Session, endpoint: str) -> bool:
     """Whether an endpoint may be called: not where CJ told, not long ago, that nothing is left."""
-    spent = select(CjEndpoint.told_at).where(CjEndpoint.endpoint == endpoint, CjEndpoint.allowed == 0)
-    since = session.execute(spent).scalar_one_or_none()
+    since = session.execute(_SPENT_SINCE, {"endpoint": endpoint}).scalar_one_or_none()
     return since is None or now() - since >= HOLDS_FOR
 
 

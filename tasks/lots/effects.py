@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from tasks.lots import late, pauses, restored
@@ -34,6 +34,11 @@ from tasks.lots.manners import SETTLED, UNSETTLED, Answer, Attempt, Came, Manner
 from tasks.lots.records import Effect
 
 LEASE_MARGIN = timedelta(seconds=60)
+
+# Asked several times for every effect: building a question anew takes longer than its answer.
+_OF_KEY = select(Effect).where(Effect.key == bindparam("key"))
+_STATE_OF = select(Effect.state).where(Effect.key == bindparam("key"))
+_HOLDER_OF = select(Effect.owner, Effect.lease_until).where(Effect.key == bindparam("key"))
 
 
 def plan(
@@ -46,7 +51,7 @@ def plan(
     sale_id: int | None = None,
 ) -> Effect:
     """Write down what shall happen, once; a second plan gives the first one's row, its request untouched."""
-    if found := session.get(Effect, key):
+    if found := session.scalars(_OF_KEY, {"key": key}).one_or_none():
         return found
     restored_at = restored.since(session)  # then it may have happened already, in the time that is lost
     session.flush()  # the rows it names come first
@@ -65,12 +70,12 @@ def plan(
         generation=1,
         created_at=now(),
     )
-    return session.get_one(Effect, key)
+    return session.scalars(_OF_KEY, {"key": key}).one()
 
 
 def state_of(session: Session, key: str) -> State | None:
     """Where an effect stands; None when nobody planned it."""
-    found = session.execute(select(Effect.state).where(Effect.key == key)).scalar_one_or_none()
+    found = session.execute(_STATE_OF, {"key": key}).scalar_one_or_none()
     return State(found) if found else None
 
 
@@ -219,7 +224,7 @@ def _attempt(record: Record, effect: Effect, owner: str) -> Attempt:
 
 def _is_held(record: Record, key: str, owner: str) -> bool:
     with record.read() as session:
-        holder, until = session.execute(select(Effect.owner, Effect.lease_until).where(Effect.key == key)).one()
+        holder, until = session.execute(_HOLDER_OF, {"key": key}).one()
     return bool(holder == owner and until and until > now())
 
 
@@ -231,9 +236,8 @@ def _locked(session: Session, key: str) -> Effect:
     Raises:
         LookupError: nobody planned it.
     """
-    query = select(Effect).where(Effect.key == key)
     sqlite = session.get_bind().dialect.name == "sqlite"
-    effect = session.scalars(query if sqlite else query.with_for_update()).one_or_none()
+    effect = session.scalars(_OF_KEY if sqlite else _OF_KEY.with_for_update(), {"key": key}).one_or_none()
     if effect is None:
         raise LookupError(f"nobody planned the effect {key}")
     return effect

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,10 @@ from tasks.lots.records import InboxEvent
 KEEP = timedelta(days=30)
 #: Stripe's events that we asked for: their work is the same, and they prove nothing of its webhooks.
 ASKED = "stripe, asked"
+
+# Each stage asks one of them: built once.
+_WAITING = select(InboxEvent).where(InboxEvent.handled_at.is_(None)).order_by(InboxEvent.id).limit(bindparam("limit"))
+_WAITING_OF = _WAITING.where(InboxEvent.source.in_(bindparam("sources", expanding=True)))
 
 
 def receive(record: Record, source: str, external_id: str, type_: str, payload: Mapping[str, Any]) -> bool:
@@ -49,8 +53,9 @@ def known(session: Session, external_ids: Sequence[str], *sources: str) -> set[s
 
 def waiting(session: Session, *sources: str, limit: int = 500) -> list[InboxEvent]:
     """Events whose work is not done, oldest first."""
-    query = select(InboxEvent).where(InboxEvent.handled_at.is_(None)).order_by(InboxEvent.id).limit(limit)
-    return list(session.scalars(query.where(InboxEvent.source.in_(sources)) if sources else query))
+    if not sources:
+        return list(session.scalars(_WAITING, {"limit": limit}))
+    return list(session.scalars(_WAITING_OF, {"limit": limit, "sources": sources}))
 
 
 def handled(session: Session, *ids: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now
@@ -16,6 +16,10 @@ from tasks.lots.records import Incident, OutboxMessage
 
 REMIND_AFTER = timedelta(hours=12)
 SEVERITIES = ("INFO", "MEDIUM", "WARNING", "HIGH", "CRITICAL")  # in rising order
+
+# Each cycle asks them several times: built once.
+_OPEN = select(Incident).where(Incident.closed_at.is_(None)).order_by(Incident.opened_at)
+_OPEN_OF_KEY = select(Incident).where(Incident.key == bindparam("key"), Incident.closed_at.is_(None))
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,10 @@ class Trouble:
 def report(session: Session, trouble: Trouble) -> Incident:
     """Open an incident, or bring the open one up to date, and queue the message that is due."""
     at = now()
-    still_open = select(Incident).where(Incident.key == trouble.key, Incident.closed_at.is_(None))
-    incident = session.scalars(still_open).one_or_none()
+    incident = _open_one(session, trouble.key)
     if incident is None:
         new = insert_once(session, Incident, **asdict(trouble), opened_at=at)
-        incident = session.scalars(still_open).one()
+        incident = session.scalars(_OPEN_OF_KEY, {"key": trouble.key}).one()
         if new:
             _tell(session, incident, "opened")
             return incident
@@ -59,7 +62,7 @@ def report(session: Session, trouble: Trouble) -> Incident:
 
 def over(session: Session, key: str) -> bool:
     """The trouble has passed; False when there was none."""
-    incident = session.scalars(select(Incident).where(Incident.key == key, Incident.closed_at.is_(None))).one_or_none()
+    incident = _open_one(session, key)
     if incident is None:
         return False
     incident.closed_at = now()
@@ -69,7 +72,7 @@ def over(session: Session, key: str) -> bool:
 
 def end_quietly(session: Session, key: str) -> None:
     """Close an incident without a message, where whoever ended it knows."""
-    for incident in session.scalars(select(Incident).where(Incident.key == key, Incident.closed_at.is_(None))):
+    if incident := _open_one(session, key):
         incident.closed_at = now()
 
 
@@ -85,9 +88,12 @@ def settle(session: Session, prefix: str, still: Sequence[Trouble]) -> None:
 
 def open_ones(session: Session, prefix: str = "") -> list[Incident]:
     """The incidents that are open, the gravest first."""
-    found = session.scalars(select(Incident).where(Incident.closed_at.is_(None)).order_by(Incident.opened_at))
-    ours = [incident for incident in found if incident.key.startswith(prefix)]
+    ours = [incident for incident in session.scalars(_OPEN) if incident.key.startswith(prefix)]
     return sorted(ours, key=lambda one: -SEVERITIES.index(one.severity))
+
+
+def _open_one(session: Session, key: str) -> Incident | None:
+    return session.scalars(_OPEN_OF_KEY, {"key": key}).one_or_none()
 
 
 def _tell(session: Session, incident: Incident, what: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now
@@ -20,6 +20,10 @@ RECEIVER = "receiver"
 PROBE = "cj-probe"
 #: Rows that are no flow's.
 NO_FLOWS = (RECEIVER, PROBE)
+
+# Each cycle asks them: built once.
+_STARTED_AT = select(FlowLease.started_at).where(FlowLease.flow == bindparam("flow"))
+_FINISHED_AT = select(FlowLease.finished_at).where(FlowLease.flow == bindparam("flow"))
 
 
 class LeaseHeld(Exception):
@@ -82,12 +86,12 @@ def give_back(record: Record, flow: str, owner: str, outcome: str) -> None:
 
 def last_finished(session: Session, flow: str) -> datetime | None:
     """When a run of this flow last ended; None before the first."""
-    return session.execute(select(FlowLease.finished_at).where(FlowLease.flow == flow)).scalar_one_or_none()
+    return session.execute(_FINISHED_AT, {"flow": flow}).scalar_one_or_none()
 
 
 def last_started(session: Session, flow: str) -> datetime | None:
     """When a run of this flow last began; None before the first."""
-    return session.execute(select(FlowLease.started_at).where(FlowLease.flow == flow)).scalar_one_or_none()
+    return session.execute(_STARTED_AT, {"flow": flow}).scalar_one_or_none()
 
 
 def beat(record: Record, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now
@@ -16,6 +16,10 @@ STOPS: dict[str, frozenset[str]] = {
     "buying": frozenset({"cj-order", "cj-confirm", "cj-pay"}),
     "charging": frozenset({"invoice", "pay"}),
 }
+
+# Asked before every effect: built once.
+_CURRENT = select(Pause).order_by(Pause.scope)
+_OF_SCOPE = select(Pause.scope).where(Pause.scope == bindparam("scope"))
 
 
 def pause(session: Session, scope: str, why: str | None = None) -> tuple[str, ...]:
@@ -46,12 +50,12 @@ def scopes(scope: str) -> tuple[str, ...]:
 
 def current(session: Session) -> list[Pause]:
     """The stops in force."""
-    return list(session.scalars(select(Pause).order_by(Pause.scope)))
+    return list(session.scalars(_CURRENT))
 
 
 def paused(session: Session, scope: str) -> bool:
     """Whether this part of the work is stopped."""
-    return session.get(Pause, scope) is not None
+    return session.execute(_OF_SCOPE, {"scope": scope}).first() is not None
 
 
 def stops(session: Session, kind: str) -> bool:

@@ -24,6 +24,7 @@ MARK, FLOOR = "restored_at", "ids_from"
 MAYBE_SENT = "it may have gone out in the time that the restored record does not know"
 #: Between the ids of one life of the record and the next: no backup is so old.
 STRIDE = 1_000_000
+_MARKED_AT = select(Stamp.value).where(Stamp.name == MARK)  # built once: it is asked before every effect
 WHY = "the record was restored: it goes on when `pipeline reconcile` is clean"
 #: Rows whose ids are part of what the vendors know.
 NAMED: tuple[type[Base], ...] = (SourcingRun, Sale, Buyer, Invoice, Lot)
@@ -57,8 +58,8 @@ def mark(session: Session) -> int:
 
 def since(session: Session) -> datetime | None:
     """When the record was put back, while it is older than the world; None when they agree."""
-    row = session.get(Stamp, MARK)
-    return None if row is None else datetime.fromisoformat(row.value)
+    marked_at = session.execute(_MARKED_AT).scalar_one_or_none()
+    return None if marked_at is None else datetime.fromisoformat(marked_at)
 
 
 def ever(session: Session) -> bool:
