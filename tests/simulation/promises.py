@@ -12,15 +12,18 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from deployments.demo.invariants import mailed_twice, paid_twice, unlawful_lives
+from tasks.lots import restored
 from tasks.lots.ledger import Kind, total
-from tasks.lots.models import History, Invoice, InvoiceLine, Lot
-from tasks.lots.records import Approval, Incident, OutboxMessage
+from tasks.lots.models import History, InvoiceLine, Lot
+from tasks.lots.records import Approval, Incident, LedgerEntry, OutboxMessage, Stamp
 from tasks.lots.states import FINAL, LotStatus
+from tasks.reconciling import here
 from tests.simulation.dealings import DEALINGS
 from tests.simulation.evidence import EVIDENCE
+from tests.simulation.held import held
 from tests.simulation.rehearsal import Rehearsal
 
 #: Statuses in which a lot has its item at Basta.
@@ -89,10 +92,10 @@ def _given_back_once(stage: Rehearsal) -> Iterator[str]:
 
 
 def _all_ended(stage: Rehearsal) -> Iterator[str]:
-    named = _named(stage)
+    before_a_person = held(stage)
     won = {item.id for item in stage.house.items if item.leader and item.reserve_status == "MET"}
     for lot in stage.lots():
-        if lot.id in named:
+        if lot.id in before_a_person:
             continue
         back = lot.refund_status in ("SUCCEEDED", "LOST")
         if lot.status not in FINAL:
@@ -103,57 +106,38 @@ def _all_ended(stage: Rehearsal) -> Iterator[str]:
             yield f"lot {lot.id} was won and never invoiced"
 
 
-def _named(stage: Rehearsal) -> set[int]:
-    """Lots before a person: an incident about the lot itself, or about its invoice or payment, was opened."""
-    named: set[int] = set()
-    by_invoice: dict[str, set[int]] = defaultdict(set)
-    with stage.record.read() as session:
-        for lot, invoice in session.execute(select(Lot, Invoice).join(Invoice, Lot.invoice_id == Invoice.id)):
-            if invoice.stripe_invoice_id:
-                by_invoice[invoice.stripe_invoice_id].add(lot.id)
-            by_invoice[f"invoice:{invoice.id}:"].add(lot.id)
-        # That a lot is stuck is told of whatever nobody foresaw: it excuses nothing.
-        foreseen = select(Incident).where(Incident.closed_at.is_(None), Incident.alert != "lot-stuck")
-        for incident in session.scalars(foreseen):
-            if incident.lot_id is not None:
-                named.add(incident.lot_id)
-            for word, lots in by_invoice.items():
-                if word in f"{incident.key} {incident.title} {incident.text}":
-                    named |= lots
-        for asked in session.scalars(select(Approval).where(Approval.state == "ASKED")):
-            named |= set((asked.facts or {}).get("lots", ()))
-    return named
-
-
 def _settled(stage: Rehearsal) -> Iterator[str]:
-    named = _named(stage)
+    before_a_person = held(stage)
     for key in stage.unsettled():
-        if stage.effect(key).lot_id not in named:
+        if stage.effect(key).lot_id not in before_a_person:
             yield f"{key} is {stage.effect(key).state}"
 
 
 def _bought_after_payment(stage: Rehearsal) -> Iterator[str]:
-    store = stage.bank.store
-    captured: dict[str, float] = {}
-    for row in store.invoices.values():
-        for payment in store.payments[row["id"]]:
-            charge = store.charges.get(store.intents[payment["payment"]["payment_intent"]]["latest_charge"])
-            for line in store.lines[row["id"]] if charge else ():
-                captured[line["metadata"]["lot_id"]] = charge["created"]
+    captured, recorded = dict(_captured(stage)), dict(_recorded(stage))
     lots = {lot.cj_order_number: lot for lot in stage.lots() if lot.cj_order_number}
     spent: Counter[str] = Counter()
     by_hand = {order.order_id for order in stage.cj.orders if order.paid_by_hand}
+    times = [(one.number, "ordered", one.created) for one in stage.cj.orders]
     for one in stage.cj.payments:
         if one.kind != "pay":
             continue
+        times.append((one.number, "bought", one.at))
         day = f"{one.at:%Y-%m-%d}"
         if one.order_id not in by_hand:  # the cap binds us, and not who pays in CJ's own dashboard
             spent[day] -= one.cents
             if 0 < _allowed(stage, day, one.at) < spent[day]:
                 yield f"{spent[day]} cents were spent on {day}"
-        lot = lots.get(one.number)
-        if lot is None or captured.get(str(lot.id), float("inf")) > one.at.timestamp():
-            yield f"order {one.number} was bought without a captured payment"
+    with stage.record.read() as session:
+        # What was bought before the record was put back, it learned of only then.
+        floor = session.get(Stamp, restored.FLOOR)
+        restored_at = floor.since if floor else None
+    for number, what, at in times:
+        lot = lots.get(number)
+        if lot is None or captured.get(lot.id, float("inf")) > at.timestamp():
+            yield f"order {number} was {what} without a captured payment"
+        elif (restored_at is None or at > restored_at) and (lot.id not in recorded or recorded[lot.id] > at):
+            yield f"order {number} was {what} before its payment was on record"
 
 
 def _allowed(stage: Rehearsal, day: str, at: datetime) -> int:
@@ -163,6 +147,34 @@ def _allowed(stage: Rehearsal, day: str, at: datetime) -> int:
     with stage.record.read() as session:
         granted = select(Approval.granted_cents).where(Approval.subject == f"spend:{day}", Approval.answered_at <= at)
         return max(cap, *(cents or 0 for cents in session.scalars(granted)), 0)
+
+
+def _captured(stage: Rehearsal) -> Iterator[tuple[int, float]]:
+    """When Stripe had the whole money for each lot of an invoice that is paid with money."""
+    store = stage.bank.store
+    for row in store.invoices.values():
+        intents = [store.intents[one["payment"]["payment_intent"]] for one in store.payments[row["id"]]]
+        charges = [store.charges[one["latest_charge"]] for one in intents if one["latest_charge"]]
+        if row["status"] != "paid" or not 0 < row["amount_paid"] <= sum(one["amount_captured"] for one in charges):
+            continue
+        for line in store.lines[row["id"]]:
+            yield int(line["metadata"]["lot_id"]), max(one["created"] for one in charges if one["amount_captured"])
+
+
+def _recorded(stage: Rehearsal) -> Iterator[tuple[int, datetime]]:
+    """When our record had the money of each lot: the hop to PAID, and its rows in the books."""
+    with stage.record.read() as session:
+        hops = select(History.lot_id, func.min(History.at)).where(History.to == LotStatus.PAID)
+        paid = dict(session.execute(hops.group_by(History.lot_id)).all())
+        rows = select(LedgerEntry.lot_id, func.min(LedgerEntry.at)).where(LedgerEntry.kind == Kind.HAMMER)
+        booked = dict(session.execute(rows.group_by(LedgerEntry.lot_id)).all())
+    yield from ((lot_id, max(paid[lot_id], booked[lot_id])) for lot_id in paid.keys() & booked.keys())
+
+
+def _our_record_says_so(stage: Rehearsal) -> Iterator[str]:
+    """What the nightly reconciliation would say of our record alone."""
+    with stage.record.read() as session:
+        yield from (f"{one.about}: {one.text}" for one in here.promises(session))
 
 
 def _told_of(stage: Rehearsal) -> str:
@@ -284,6 +296,7 @@ PROMISES: dict[str, Callable[[Rehearsal], Iterator[str]]] = {
     "bought only when paid for, within the cap": _bought_after_payment,
     "every item is a lot's": _items_are_lots,
     "the books tie": _books_tie,
+    "our record breaks no promise by itself": _our_record_says_so,
     "only lawful moves": _lives_are_lawful,
     "one mail a key": _mailed_once,
     "CJ's pace": _cj_is_not_hurried,

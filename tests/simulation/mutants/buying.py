@@ -54,6 +54,24 @@ MUTANTS = (
         Scene("three lots of one buyer", lots=(3,)),
     ),
     Mutant(
+        "ordered-when-billed",
+        "an order is made as soon as its invoice is sent, and paid when the buyer has paid",
+        (
+            Cut(
+                "tasks.fulfilment.steps:lots_to_order",
+                "_lots(session, LotStatus.PAID, sale_id) if lot.cj_order_id is None",
+                "[*_lots(session, LotStatus.AUCTION_CLOSED, sale_id), *_lots(session, LotStatus.PAID, sale_id)] "
+                "if lot.stripe_invoice_id and lot.cj_order_id is None",
+            ),
+            Cut(
+                f"{ORDERING}:_plan_order",
+                "if lot.status is not LotStatus.PAID or",
+                "if lot.status not in (LotStatus.AUCTION_CLOSED, LotStatus.PAID) or",
+            ),
+        ),
+        Scene("a buyer takes hours to pay", lots=(1, 2), manners=("no_card",), pays_after=(3.0, 6.0)),
+    ),
+    Mutant(
         "paid-again-at-once",
         "an order that does not show its payment yet is paid again",
         (Cut(f"{ORDERING}:pay_order", "twice=True, most=MOST_PAYS", "conclusive=True"),),
