@@ -8,10 +8,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tasks import letters
-from tasks.clients.cj import Order, OrderStatus
+from tasks.clients.cj import ORDERS_ENDPOINT, Order, OrderStatus
 from tasks.cycling import Several
 from tasks.desk import Desk, desk
-from tasks.lots import effects, inbox, incidents, spending
+from tasks.lots import cj_calls, effects, inbox, incidents, spending
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
 from tasks.lots.manners import Answer, State
@@ -35,7 +35,8 @@ def parcels_due(sale_id: str | None = None) -> list[list[int]]:
     """Orders whose next look is due, that CJ told of, or whose payment nobody saw the end of; a hundred a call.
 
     A call that is made anyway is filled up with the other orders under way, the longest unread first: so orders
-    that were bought at different times come to be read together, and 30 days fit into a lifetime's 1,000 calls.
+    that were bought at different times come to be read together. Where calls do not come back, new orders are looked
+    at as rarely as old ones: each purchase takes two more calls, and 30 days must fit into a lifetime's 1,000.
     """
     at = desk()
     base = timedelta(seconds=at.settings.parcel_poll_seconds)
@@ -44,7 +45,8 @@ def parcels_due(sale_id: str | None = None) -> list[list[int]]:
         query = select(Lot).where(Lot.cj_order_id.is_not(None), Lot.status.in_(UNDER_WAY)).order_by(Lot.id)
         lots = list(session.scalars(query.where(Lot.basta_sale_id == sale_id) if sale_id else query))
         called = _called(session)
-        due = [lot.id for lot in lots if lot.cj_order_number in told or lot.id in called or _is_due(lot, base)]
+        scarce = cj_calls.is_scarce(session, ORDERS_ENDPOINT)
+        due = [lot.id for lot in lots if lot.cj_order_number in told or lot.id in called or _is_due(lot, base, scarce)]
         others = sorted((lot for lot in lots if lot.id not in set(due)), key=lambda lot: lot.cj_polled_at or now())
     return _batches([*due, *(lot.id for lot in others[: -len(due) % BATCH])])
 
@@ -89,9 +91,9 @@ def _told_of() -> set[str]:
     return {number for number in found if number in waits}
 
 
-def _is_due(lot: Lot, base: timedelta) -> bool:
+def _is_due(lot: Lot, base: timedelta, scarce: bool) -> bool:
     age = now() - (lot.paid_at or lot.status_since)
-    return lot.cj_polled_at is None or now() - lot.cj_polled_at >= parcel_poll_after(age, base)
+    return lot.cj_polled_at is None or now() - lot.cj_polled_at >= parcel_poll_after(age, base, scarce=scarce)
 
 
 @task(task_run_name="follow parcels", **READING)

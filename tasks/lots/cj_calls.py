@@ -26,6 +26,8 @@ SILENT_ALLOWANCE = 1_000
 POINTS, FREE, REFUSED = "points", "free", "refused"
 #: Where CJ counts the calls of an endpoint itself, no points say more.
 COUNTED = CjEndpoint.regime.not_in((POINTS, FREE, REFUSED))
+#: Allowances that are full again tomorrow, or have no number.
+PLENTY = (FREE, POINTS, "day", "hour")
 #: What CJ said of a used-up allowance holds for so long, unless it says something else: its period may be over then.
 HOLDS_FOR = timedelta(hours=1)
 
@@ -112,6 +114,12 @@ def allows(session: Session, endpoint: str) -> bool:
     """Whether an endpoint may be called: not where CJ told, not long ago, that nothing is left."""
     since = session.execute(_SPENT_SINCE, {"endpoint": endpoint}).scalar_one_or_none()
     return since is None or now() - since >= HOLDS_FOR
+
+
+def is_scarce(session: Session, endpoint: str) -> bool:
+    """Whether calls of an endpoint do not come back soon: they are counted for life, for a month, or by us alone."""
+    row = session.get(CjEndpoint, endpoint)
+    return row is not None and row.regime not in PLENTY
 
 
 def used_up(session: Session) -> bool:

@@ -50,9 +50,13 @@ def stuck_severity(status: str, hours: float) -> str | None:
     return loud[-1] if loud else None
 
 
-def parcel_poll_after(age: timedelta, base: timedelta) -> timedelta:
-    """How long after one look at an order the next is due: often for a day, then six times rarer."""
-    return base if age < FRESH_PARCEL else base * SLOWER
+def parcel_poll_after(age: timedelta, base: timedelta, *, scarce: bool = False) -> timedelta:
+    """How long after one look at an order the next is due: often for a day, then six times rarer.
+
+    Args:
+        scarce: the calls do not come back, so that none can be spent on looking often.
+    """
+    return base if age < FRESH_PARCEL and not scarce else base * SLOWER
 
 
 def missed_daily_run(at: datetime, last_started: datetime | None) -> datetime | None:

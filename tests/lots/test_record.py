@@ -305,3 +305,18 @@ def test_of_two_who_wait_for_each_other_one_is_sent_away_and_may_do_it_again(pos
     with ThreadPoolExecutor(2) as workers:
         (error,) = [error for error in workers.map(take, (one, two), (two, one)) if error]
     assert taken_away(error)
+
+
+@pytest.mark.parametrize(
+    ("regime", "scarce"),
+    [("total", True), ("year", True), ("month", True), ("day", False), ("hour", False), ("free", False), (None, True)],
+)
+def test_calls_that_do_not_come_back_by_tomorrow_are_scarce_and_so_are_those_that_we_alone_count(
+    sqlite_record: Record, regime: str | None, scarce: bool
+) -> None:
+    with sqlite_record.write() as session:
+        cj_calls.count(session, "/shopping/order/list", free=regime == "free")
+        if regime not in (None, "free"):
+            cj_calls.told(session, {"/shopping/order/list": 7}, regime)
+        assert cj_calls.is_scarce(session, "/shopping/order/list") is scarce
+        assert not cj_calls.is_scarce(session, "/never/asked")

@@ -42,6 +42,10 @@ def test_parcels_are_asked_for_often_for_a_day_and_then_six_times_rarer() -> Non
     assert parcel_poll_after(timedelta(hours=25), HOUR) == 6 * HOUR
 
 
+def test_where_calls_do_not_come_back_new_parcels_are_asked_for_as_rarely_as_old_ones() -> None:
+    assert parcel_poll_after(timedelta(hours=1), HOUR, scarce=True) == 6 * HOUR
+
+
 @pytest.mark.parametrize(
     ("at", "last", "missed"),
     [

@@ -39,7 +39,7 @@ class Report:
     lives: int = 0
     cycles: int = 0
     late: int = 0  # ended before their killer came: no kills
-    fell: int = 0  # ended with an error after the server had been killed under them
+    fell: int = 0  # ended with an error after their server or worker had been killed
     refused: int = 0  # started while the dead one's lease still ran: skipped, as it must be
     webhooks: int = 0
     seconds: float = 0.0
@@ -74,7 +74,7 @@ class Report:
             f"{died[SERVER]} servers; {self.late} kills came too late and are not counted",
             f"{busy} of {len(self.kills)} ({share:.0%}) with an effect in flight or a transaction open, "
             f"{held} with a claim",
-            f"{self.fell} fell with their server, {self.refused} were refused while the dead one's lease ran, "
+            f"{self.fell} fell with their server or worker, {self.refused} were refused while a dead one's lease ran, "
             f"{self.webhooks} webhooks taken",
         ]
         if self.waits:

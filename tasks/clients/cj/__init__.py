@@ -1,6 +1,6 @@
 """CJ Dropshipping, API 2.0."""
 
-from tasks.clients.cj.client import Cj
+from tasks.clients.cj.client import ORDERS_ENDPOINT, Cj
 from tasks.clients.cj.envelope import BalanceShort, NotFound, OffSale, OrderNumberTaken, TokenRefused
 from tasks.clients.cj.models import (
     Account,
@@ -22,6 +22,7 @@ from tasks.clients.cj.models import (
 from tasks.clients.cj.tokens import TokenFile
 
 __all__ = [
+    "ORDERS_ENDPOINT",
     "Account",
     "Balance",
     "BalanceShort",

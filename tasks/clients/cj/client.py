@@ -35,6 +35,8 @@ from tasks.clients.cj.tokens import TokenFile, Tokens
 from tasks.clients.service import QuotaExhausted, ServiceUnavailable, send
 
 BATCH = 100
+#: Where orders are read in hundreds.
+ORDERS_ENDPOINT = "/shopping/order/getOrderDetailBatch"
 #: Points that a call of these endpoints costs; all others are free.
 POINTS = {
     "/product/listV2": 50,
@@ -143,7 +145,7 @@ class Cj:
         """
         if len(numbers_or_ids) > BATCH:
             raise ValueError(f"CJ gives {BATCH} orders at once, not {len(numbers_or_ids)}")
-        data = self._call("POST", "/shopping/order/getOrderDetailBatch", json={"orderIds": list(numbers_or_ids)})
+        data = self._call("POST", ORDERS_ENDPOINT, json={"orderIds": list(numbers_or_ids)})
         return tuple(reading.order(one) for one in reading.listed(data, "getOrderDetailBatch"))
 
     def list_orders(self, status: str, *, page: int = 1, size: int = BATCH) -> tuple[Order, ...]:
