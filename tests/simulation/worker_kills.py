@@ -303,7 +303,10 @@ class WorkedLife(Life):
         ends = time.monotonic() + TOLD_WITHIN
         while (state := self.crew.state_of(run)) not in TERMINAL and time.monotonic() < ends:
             time.sleep(0.5)
-        self.report.fell += state not in ("COMPLETED", "CANCELLED")
+        if state not in ("COMPLETED", "CANCELLED"):
+            self.report.fell += 1
+            why = self.crew.ask("GET", f"/flow_runs/{run}")["state"]["message"]
+            print(f"  a run that was spared is {state}: {why}", flush=True)
 
     def _begin(self) -> str | None:
         """Plan runs as a schedule does, until one is at work; a dead one's slot turns some of them away."""
