@@ -114,6 +114,13 @@ def ordered(when: str, *, ours: bool = False) -> Bend:
     return bend
 
 
+def order_for_the_refunded(play: Play) -> None:
+    """CJ has a living order of the lot whose money went back."""
+    lot = next(one for one in play.stage.lots() if one.refund_status == "SUCCEEDED")
+    written(f"update lots set cj_order_number = 'HS-99' where id = {lot.id}")(play)
+    play.stage.cj.orders.append(vary(play.stage.cj.orders[0], number="HS-99", order_id="another"))
+
+
 def captured_in_part(play: Play) -> None:
     """Stripe has the order's payment, but not all of it."""
     lot = next(one for one in play.stage.lots() if one.cj_order_number == play.stage.cj.orders[0].number)
@@ -257,6 +264,10 @@ BENT: dict[str, tuple[str, Bend]] = {
     "an order is no lot's": (
         "every order is a lot's that lives",
         lambda play: play.stage.cj.orders.append(vary(play.stage.cj.orders[0], number="HS-77", order_id="twin")),
+    ),
+    "an order lives on, and its lot is told to be stuck": (
+        "every order is a lot's that lives",
+        lambda play: (told("stuck:lot:{lot}")(play), order_for_the_refunded(play)),
     ),
     "an order was far dearer": (
         "bought within the limit",

@@ -15,18 +15,20 @@ from tests.simulation.rehearsal import Rehearsal
 ADDRESS = ("customer", "country_code", "city", "line1", "zip")
 #: Between the last guard and the call there is a moment in which the world may change.
 GUARDED_SECONDS = 60.0
+#: Incidents that tell of an order that is to be cancelled by hand; the lot's id follows.
+ORDER_TOLD = ("order-lives:lot:", "refund:unproven:")
 
 
 def _ordered_for_a_lot(stage: Rehearsal) -> Iterator[str]:
     lots = {lot.cj_order_number: lot for lot in stage.lots() if lot.cj_order_number}
-    named = _ever_named(stage)
+    told = _asked_to_cancel(stage)
     for order in stage.cj.orders:
         lot = lots.get(order.number)
         if lot is None:
             yield f"order {order.number} is no lot's"
         elif order.status != "CANCELLED" and not all(order.address[part].strip() for part in ADDRESS):
             yield f"order {order.number} goes nowhere: {sorted(part for part in ADDRESS if not order.address[part])}"
-        elif order.status != "CANCELLED" and lot.status is LotStatus.CANCELLED and lot.id not in named:
+        elif order.status != "CANCELLED" and lot.status is LotStatus.CANCELLED and lot.id not in told:
             yield f"lot {lot.id} has ended, and its order {order.number} is {order.status}"
 
 
@@ -125,10 +127,11 @@ def _keys_in(text: str) -> Iterator[str]:
     yield from (text[:end] for end in range(1, len(text) + 1) if not text[end : end + 1].isdigit())
 
 
-def _ever_named(stage: Rehearsal) -> set[int]:
-    """Lots that were put before a person at some time."""
+def _asked_to_cancel(stage: Rehearsal) -> set[int]:
+    """Lots of which a person was told at some time that their order at CJ lives, or may live."""
     with stage.record.read() as session:
-        return {one.lot_id for one in session.scalars(select(Incident)) if one.lot_id is not None}
+        rows = [one for one in session.scalars(select(Incident)) if one.key.startswith(ORDER_TOLD)]
+    return {int(one.key.rpartition(":")[2]) for one in rows}
 
 
 DEALINGS: dict[str, Callable[[Rehearsal], Iterator[str]]] = {
