@@ -20,7 +20,7 @@ from tasks.fulfilment.checking import Quote, Verdict, payment_trouble, quote
 from tasks.lots import effects, incidents, outbox, spending
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
-from tasks.lots.manners import Answer, Attempt, Came, Manner, Outcome, Proof, State
+from tasks.lots.manners import UNSETTLED, Answer, Attempt, Came, Manner, Outcome, Proof, State
 from tasks.lots.models import Buyer, Invoice, Lot
 from tasks.lots.moving import hold, lock, move, release
 from tasks.lots.records import Effect
@@ -144,16 +144,21 @@ def _creating(desk: Desk, lot_id: int) -> Manner:
 def compare_orders(desk: Desk, lot_ids: list[int]) -> int:
     """Read created orders in one call, and let each be confirmed, or delete it where it became too dear.
 
+    A deletion whose end is not known is asked about: CJ does not tell what the order cost, once it is gone.
     How many may be confirmed.
     """
     with desk.record.read() as session:
         lots = {lot.cj_order_number: lot for lot in session.scalars(select(Lot).where(Lot.id.in_(lot_ids)))}
+        begun = select(Effect.lot_id).where(Effect.kind == "cj-delete", Effect.lot_id.in_(lot_ids), UNSETTLED)
+        deleted = [lot_id for lot_id in session.scalars(begun) if lot_id]
     orders = desk.cj.orders([number for number in lots if number])
     accepted = 0
     for order in orders:
         lot = lots.get(order.number)
         if lot is not None:
             accepted += compare(desk, lot.id, order)
+    for lot_id in deleted:
+        desk.settle(f"cj-delete:{lot_id}", _deleting(desk, lot_id))
     return accepted
 
 
@@ -189,7 +194,7 @@ def compare(desk: Desk, lot_id: int, order: vendor.Order) -> bool:
         elif order.status.is_unpaid:
             effects.plan(session, f"cj-confirm:{lot_id}", facts, lot_id=lot_id)
     if too_dear:
-        desk.settle(f"cj-delete:{lot_id}", _deleting(desk, lot_id, order))
+        desk.settle(f"cj-delete:{lot_id}", _deleting(desk, lot_id))
     return not too_dear
 
 
@@ -205,7 +210,7 @@ def _note_difference(session: Session, lot: Lot, cents: int) -> None:
     )
 
 
-def _deleting(desk: Desk, lot_id: int, order: vendor.Order) -> Manner:
+def _deleting(desk: Desk, lot_id: int) -> Manner:
     def look(attempt: Attempt) -> Answer | None:
         found = desk.cj.order(attempt.request["order_id"])
         gone = found is None or found.status is vendor.OrderStatus.CANCELLED
@@ -218,7 +223,7 @@ def _deleting(desk: Desk, lot_id: int, order: vendor.Order) -> Manner:
     def record(session: Session, attempt: Attempt, answer: Answer) -> None:
         lot = lock(session, lot_id)
         lot.cj_status = vendor.OrderStatus.CANCELLED
-        why = f"CJ asks {order.amount_cents} cents for the order, {lot.landed_cents} when sourced"
+        why = f"CJ asks {attempt.request['amount_cents']} cents for the order, {lot.landed_cents} when sourced"
         move(session, lot_id, LotStatus.CJ_PRICE_CHANGED, why=why)
 
     return Manner(look=look, act=act, record=record, conclusive=True)

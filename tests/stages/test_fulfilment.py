@@ -280,6 +280,17 @@ class TestTheAmountDiffers:
         assert stage.calls("cj", CONFIRM) == 0
         assert stage.calls("cj", DELETE) == 1
 
+    def test_a_deletion_whose_answer_was_lost_is_ours_and_no_cancellation_by_cj(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        stage.cj.options.order_surcharge_cents = stage.lot(lot).landed_cents
+        stage.world.faults.plan(Fault("cj", DELETE, "timeout_after", seconds=40))
+        stage.cycles(2)
+        assert stage.status(lot) == "CJ_PRICE_CHANGED"
+        assert stage.calls("cj", DELETE) == 1
+        assert stage.incidents(closed=True) == []
+        refunded(stage, lot, "CJ_PRICE_CHANGED")
+        assert stage.unsettled() == []
+
     def test_a_reading_older_than_the_deletion_does_not_revive_the_order(self, stage: Rehearsal) -> None:
         """Two workers compare one order: the slower one's answer is from before the other deleted it."""
         lot, older = sold(stage), []
