@@ -226,7 +226,7 @@ def desk() -> Desk:
     if _given is not None:
         return _given
     with _making:
-        return _desk_for(Settings.load())
+        return _desk_for(Settings.current())
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -38,6 +38,9 @@ ADDRESSES = (
     "webhook_public_url",
     "heartbeat_url",
 )
+
+#: The files of the project root; the later one wins.
+FILES = (".env", ".env.local")
 
 #: CJ's own pace on the free tier, with the margin the operator was promised.
 CJ_SAFE_INTERVAL_SECONDS = 1.2
@@ -169,7 +172,7 @@ class Settings(BaseSettings):
         """
         root = project_root()
         try:
-            settings = cls(_env_file=(root / ".env", root / ".env.local"), **overrides)
+            settings = cls(_env_file=tuple(root / name for name in FILES), **overrides)
         except ValidationError as error:
             raise SettingsError(_sentence(error)) from None
         except (OSError, UnicodeDecodeError) as error:
@@ -177,6 +180,16 @@ class Settings(BaseSettings):
             raise SettingsError(f".env.local, or .env, in {root} cannot be read: {why}.") from None
         settings.check()
         return settings
+
+    @classmethod
+    def current(cls) -> Settings:
+        """The same for whoever asks often: read anew where the environment or a file is not as it was.
+
+        Raises:
+            SettingsError: as `load` does.
+        """
+        root = project_root()
+        return _as_of(root, frozenset(os.environ.items()), *(_last_change(root / name) for name in FILES))
 
     @field_validator("payment_retry_days", mode="before")
     @classmethod
@@ -391,6 +404,19 @@ def _libsql_address(url: str) -> str:
         raise SettingsError("TURSO_DATABASE_URL must look like libsql://name.turso.io, without a token or a path.")
     secure = "false" if local and found[1] != "https" else "true"
     return f"sqlite+hrana://{found[2]}{found[3] or ''}?secure={secure}"
+
+
+@lru_cache(maxsize=1)
+def _as_of(*_: Any) -> Settings:
+    return Settings.load()
+
+
+def _last_change(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:  # whoever reads it says why
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _names(names: set[str]) -> str:

@@ -122,6 +122,24 @@ def test_the_local_file_wins_over_the_shared_one_and_the_environment_over_both(
     assert (settings.quota_warning, settings.quota_critical, settings.rate_minimum_lots) == (1, 2, 3)
 
 
+def test_who_asks_again_is_given_the_same_until_the_environment_or_a_file_changes(
+    own_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Settings.current()
+    assert Settings.current() is first
+    (own_root / ".env.local").write_text("QUOTA_WARNING=7\n")
+    assert Settings.current().quota_warning == 7
+    (own_root / ".env.local").write_text("QUOTA_WARNING=\n")
+    assert Settings.current().quota_warning == 200
+    monkeypatch.setenv("QUOTA_WARNING", "8")
+    assert Settings.current().quota_warning == 8
+    monkeypatch.setenv("QUOTA_WARNING", "none")
+    with pytest.raises(SettingsError):
+        Settings.current()
+    monkeypatch.setenv("QUOTA_WARNING", "8")
+    assert Settings.current().quota_warning == 8
+
+
 def test_an_empty_value_means_not_set(own_root: Path) -> None:
     (own_root / ".env").write_text("QUOTA_WARNING=\nRESEND_API_KEY=\n")
     settings = Settings.load()
