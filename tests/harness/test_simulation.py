@@ -11,8 +11,8 @@ from tests.simulation.forking import Explorer, Job
 from tests.simulation.knife import CRASH, Point
 from tests.simulation.play import Scripted
 
-#: Four lots, webhooks in any order, little quota, a crash and some faults.
-EVENTFUL = 25
+#: A lot is sold and delivered, its webhooks come in any order, beside a crash and some faults.
+EVENTFUL = 59
 #: In the middle of the short life, where its invoice is made.
 STRUCK = 250
 
