@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from tasks import letters
 from tasks.clients import cj as vendor
 from tasks.clients.service import ServiceRefused, ServiceUnavailable
-from tasks.desk import Desk
+from tasks.desk import Desk, Unsettled
 from tasks.fulfilment import address as addresses
 from tasks.fulfilment import capping
 from tasks.fulfilment.address import Address
@@ -20,7 +20,7 @@ from tasks.fulfilment.checking import Quote, Verdict, payment_trouble, quote
 from tasks.lots import effects, incidents, outbox, spending
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
-from tasks.lots.manners import UNSETTLED, Answer, Attempt, Came, Manner, Outcome, Proof, State
+from tasks.lots.manners import SETTLED, UNSETTLED, Answer, Attempt, Came, Manner, Outcome, Proof, State
 from tasks.lots.models import Buyer, Invoice, Lot
 from tasks.lots.moving import hold, lock, move, release
 from tasks.lots.records import Effect
@@ -144,33 +144,45 @@ def _creating(desk: Desk, lot_id: int) -> Manner:
 def compare_orders(desk: Desk, lot_ids: list[int]) -> int:
     """Read created orders in one call, and let each be confirmed, or delete it where it became too dear.
 
-    A deletion whose end is not known is asked about: CJ does not tell what the order cost, once it is gone.
-    How many may be confirmed.
+    A deletion whose end is not known is asked about: CJ does not tell what the order cost, once it is gone. One that
+    comes to no end is told when all the others are done. How many may be confirmed.
+
+    Raises:
+        Unsettled: CJ did not say whether it deleted one.
     """
     with desk.record.read() as session:
         lots = {lot.cj_order_number: lot for lot in session.scalars(select(Lot).where(Lot.id.in_(lot_ids)))}
-        begun = select(Effect.lot_id).where(Effect.kind == "cj-delete", Effect.lot_id.in_(lot_ids), UNSETTLED)
-        deleted = [lot_id for lot_id in session.scalars(begun) if lot_id]
     orders = desk.cj.orders([number for number in lots if number])
-    accepted = 0
-    for order in orders:
-        lot = lots.get(order.number)
-        if lot is not None:
-            accepted += compare(desk, lot.id, order)
-    for lot_id in deleted:
-        desk.settle(f"cj-delete:{lot_id}", _deleting(desk, lot_id))
+    accepted = sum(compare(desk, lots[order.number].id, order) for order in orders if order.number in lots)
+    unsettled: list[Unsettled] = []
+    for lot_id in _deletions(desk, lot_ids):
+        try:
+            desk.settle(f"cj-delete:{lot_id}", _deleting(desk, lot_id))
+        except Unsettled as error:
+            unsettled.append(error)
+    if unsettled:
+        raise unsettled[0]
     return accepted
 
 
+def _deletions(desk: Desk, lot_ids: list[int]) -> list[int]:
+    """Lots whose order is to be deleted for its price: one that an operator asked for ends in another way."""
+    begun = select(Effect).where(Effect.kind == "cj-delete", Effect.lot_id.in_(lot_ids), UNSETTLED)
+    with desk.record.read() as session:
+        found = session.scalars(begun.order_by(Effect.lot_id))
+        return [one.lot_id for one in found if one.lot_id and "amount_cents" in one.request]
+
+
 def compare(desk: Desk, lot_id: int, order: vendor.Order) -> bool:
-    """Judge one order by its own detail; True when it may be confirmed and paid."""
+    """Judge one order by its own detail, and plan what follows; True when it may be confirmed and paid."""
     if order.amount_cents is None:
         return False  # CJ is still working it out: wait
-    too_dear = False
     with desk.record.write() as session:
         lot = lock(session, lot_id)
         if lot.status is not LotStatus.PAID or effects.state_of(session, f"cj-confirm:{lot_id}") is not None:
             return False  # judged meanwhile by somebody else, whose reading may be the newer one
+        if effects.state_of(session, f"cj-delete:{lot_id}") not in (None, *SETTLED):
+            return False  # its deletion may have happened, or happen yet: cheap again or not, it comes to its end
         if desk.settings.test_orders and not order.is_sandbox:
             hold(session, lot_id, "no test order", "CJ does not say that this is a test order: nothing is paid")
             return False
@@ -193,8 +205,6 @@ def compare(desk: Desk, lot_id: int, order: vendor.Order) -> bool:
             _confirmed(session, lot_id, order.order_id)
         elif order.status.is_unpaid:
             effects.plan(session, f"cj-confirm:{lot_id}", facts, lot_id=lot_id)
-    if too_dear:
-        desk.settle(f"cj-delete:{lot_id}", _deleting(desk, lot_id))
     return not too_dear
 
 
