@@ -14,7 +14,7 @@ from tasks.desk import Desk, desk
 from tasks.lots import cj_calls, effects, inbox, incidents, spending
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
-from tasks.lots.manners import Answer, State
+from tasks.lots.manners import SETTLED, Answer, State
 from tasks.lots.models import Buyer, Invoice, Lot
 from tasks.lots.moving import follow, hold, lock, move
 from tasks.lots.states import LotStatus
@@ -252,6 +252,7 @@ def _cancelled(session: Session, lot: Lot, order: Order | None) -> bool:
         _adopt_payment(session, lot, order)
     gone = "cancelled" if order else "deleted"
     effects.have_no_use(session, f"the order is {gone} at CJ", f"cj-confirm:{lot.id}", f"cj-pay:{lot.id}")
+    _adopt_deletion(session, lot)
     if lot.refund_status in GONE_BACK:  # the buyer has the money already: nothing is left to do for this lot
         move(session, lot.id, LotStatus.CANCELLED, why=f"{lot.hold_reason or 'given back'}: its order was {gone}")
         end_basta_order(session, lot)
@@ -280,6 +281,13 @@ def _cancelled(session: Session, lot: Lot, order: Order | None) -> bool:
             ),
         )
     return False
+
+
+def _adopt_deletion(session: Session, lot: Lot) -> None:
+    """What we had begun to delete is gone, whoever did it: no later step asks about it."""
+    key, given = f"cj-delete:{lot.id}", {"order_id": lot.cj_order_id}
+    if effects.state_of(session, key) not in (None, *SETTLED):
+        effects.adopt(session, key, Answer(lot.cj_order_id, {}), given, lot_id=lot.id)
 
 
 def _tell_buyer(session: Session, lot_id: int, hop: LotStatus, order: Order) -> None:

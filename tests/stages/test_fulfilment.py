@@ -392,6 +392,19 @@ class TestByHandAtCj:
         assert stage.calls("cj", PAY) == 0
         assert len(stage.cj.orders) == 1
 
+    def test_a_cancellation_made_by_hand_ends_the_deletion_that_we_had_begun(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        stage.cj.options.order_surcharge_cents = stage.lot(lot).landed_cents
+        stage.world.faults.plan(Fault("cj", DELETE, "timeout_before", seconds=40))
+        stage.cycle()
+        assert stage.unsettled() == [f"cj-delete:{lot}"]
+        stage.cj.cancel_order(stage.lot(lot).cj_order_number)
+        stage.advance(2 * HOUR)
+        stage.cycles(4)
+        assert (stage.status(lot), stage.lot(lot).refund_status) == ("CANCELLED", "SUCCEEDED")
+        assert stage.unsettled() == []
+        assert stage.reconcile().clean
+
     def test_a_reading_older_than_the_cancellation_does_not_revive_the_order(self, stage: Rehearsal) -> None:
         lot = ordered(stage)
         (older,) = stage.desk.cj.orders([stage.lot(lot).cj_order_number])
