@@ -110,6 +110,10 @@ def heartbeat() -> None:
 def in_turn(flow: str, run: Callable[[], State[Any]]) -> State[Any]:
     """Run a flow after the run of it that is at work, if one is; Skipped when it could not begin in `PATIENCE`."""
     until = now() + PATIENCE
+    if leases.is_held(desk().record, flow):
+        run_logger().info(
+            "Another %s run is at work: its end is waited for, until %s UTC at most", flow, f"{until:%H:%M}"
+        )
     while True:
         while leases.is_held(desk().record, flow) and now() < until:
             sleep(LOOKS_APART)

@@ -405,7 +405,10 @@ def settle(stage: Rehearsal, key: str) -> None:
 class TestALookUpBeforeTheComparison:
     """Every unknown effect is asked about at its vendor before anything is compared, or the report says why not."""
 
-    def test_a_cycle_that_is_at_work_is_waited_for_and_one_of_its_own_follows(self, stage: Rehearsal) -> None:
+    def test_a_cycle_that_is_at_work_is_waited_for_and_one_of_its_own_follows(
+        self, stage: Rehearsal, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO", "dropship")
         paid(stage, "ada", webhooks=False)
         stage.world.faults.plan(Fault("cj", "POST /shopping/order/createOrderV2", "timeout_after"))
         go_on(stage)
@@ -415,6 +418,7 @@ class TestALookUpBeforeTheComparison:
         began = stage.clock.at
         report = stage.reconcile()
         assert timedelta(minutes=2) <= stage.clock.at - began < timedelta(minutes=3)
+        assert "Another processing run is at work: its end is waited for" in caplog.text  # else it seems to hang
         assert stage.effect("cj-order:1").state == "ADOPTED"
         assert report.clean
 
