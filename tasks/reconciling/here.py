@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select
@@ -21,6 +21,8 @@ from tasks.reconciling.finding import Finding, What
 VENDOR = "our record"
 #: A cycle has looked several times by then; what is still unknown is a difference.
 LONG_UNKNOWN = timedelta(hours=1)
+#: So far apart the clocks of two machines may be, one of which wrote down the payment and the other one the order.
+SKEW = timedelta(seconds=30)
 #: Every won lot is on an invoice by then.
 INVOICED_BY = timedelta(days=1)
 #: Until then a refund may be on its way: the next cycles make a planned one, and then the banks take their time.
@@ -39,11 +41,16 @@ def promises(session: Session) -> list[Finding]:
     return [*_bought(session), *_refunded(session), *_ended(session), *_lives(session)]
 
 
-def unknown_yet(session: Session) -> list[Finding]:
-    """Every other effect whose end nobody knows: a later look may tell, so it is named, and is no difference."""
-    long_ago = now() - LONG_UNKNOWN
-    young = (effect for effect in _open(session) if _since(effect) > long_ago)
-    return [Finding(VENDOR, What.UNKNOWN, one.key, f"not known yet, {_fate(session, one)}") for one in young]
+def unknown_yet(session: Session, named: Collection[str] = ()) -> list[Finding]:
+    """Every other effect whose end nobody knows: a later look may tell, so it is named, and is no difference.
+
+    What a worker is doing at this moment is not unknown: a cycle is always at work somewhere.
+
+    Args:
+        named: the effects that are named as differences already.
+    """
+    left = (effect for effect in _open(session) if effect.key not in named and not _is_at_work(effect))
+    return [Finding(VENDOR, What.UNKNOWN, one.key, f"not known yet, {_fate(session, one)}") for one in left]
 
 
 def all_known(session: Session) -> bool:
@@ -61,6 +68,10 @@ def _long_unknown(session: Session) -> Iterator[Finding]:
 def _open(session: Session) -> list[Effect]:
     began = select(Effect).where(Effect.state.in_((State.UNKNOWN, State.IN_FLIGHT)))
     return list(session.scalars(began.order_by(Effect.key)))
+
+
+def _is_at_work(effect: Effect) -> bool:
+    return effect.state == State.IN_FLIGHT and effect.lease_until is not None and effect.lease_until > now()
 
 
 def _fate(session: Session, effect: Effect) -> str:
@@ -90,7 +101,7 @@ def _bought(session: Session) -> Iterator[Finding]:
         what = {"cj-order": "ordered", "cj-pay": "bought"}[kind]
         if not paid_cents:
             yield Finding(VENDOR, What.PROMISE, f"lot {lot.id}", f"it was {what} without a captured payment")
-        elif None in (booked_at, lot.paid_at) or planned_at < max(booked_at, lot.paid_at):
+        elif None in (booked_at, lot.paid_at) or planned_at < max(booked_at, lot.paid_at) - SKEW:
             yield Finding(VENDOR, What.PROMISE, f"lot {lot.id}", f"it was {what} before its payment was on record")
 
 

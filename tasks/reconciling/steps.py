@@ -59,7 +59,7 @@ def compare(unlooked: str | None = None) -> Report:
     if found := _here():
         report.findings += lasting(found, _here())
     with desk().record.read() as session:
-        report.unknown_yet += here.unknown_yet(session)
+        report.unknown_yet += here.unknown_yet(session, {one.about for one in report.findings})
     return report
 
 

@@ -81,6 +81,8 @@ class Attended(Play):
         report = self.stage.reconcile()
         found = [f"{one.vendor}, {one.what.value} {one.about}: {one.text}" for one in report.findings]
         found += [f"{vendor} could not be read: {why}" for vendor, why in report.unread.items()]
+        if not found and not report.clean:
+            found.append(report.sentence())
         early = [f"asked first: {one}" for one in unasked(self.stage, len(self.office.begun))]
         return [*super().ended(), *(f"the books are compared: {one}" for one in found), *early]
 

@@ -78,7 +78,7 @@ def test_goods_asked_for_before_their_payment_was_on_record_are_a_broken_promise
     assert broken_promises(stage) == []
     hammer = LedgerEntry.kind == Kind.HAMMER
     for kind, what in (("cj-order", "ordered"), ("cj-pay", "bought")):
-        at = stage.effect(f"{kind}:{one}").created_at + timedelta(seconds=1)
+        at = stage.effect(f"{kind}:{one}").created_at + here.SKEW + timedelta(seconds=1)
         for late in (
             update(Lot).values(paid_at=at),
             update(LedgerEntry).where(hammer).values(at=at),
@@ -371,6 +371,20 @@ def test_an_effect_that_is_unknown_since_a_moment_is_named_and_ends_no_restore(s
     settle(stage, "customer:77")
     assert stage.reconcile().clean
     assert not is_marked(stage)
+
+
+def test_what_a_worker_does_at_this_moment_is_not_unknown_and_ends_no_restore_either(stage: Rehearsal) -> None:
+    with stage.record.write() as session:
+        restored.mark(session)
+        effect = effects.plan(session, "customer:77", {})
+        effect.state, effect.attempts, effect.acted_at = "IN_FLIGHT", 1, stage.clock.at
+        effect.owner, effect.lease_until = "another cycle", stage.clock.at + timedelta(minutes=1)
+    report = compare()
+    assert report.clean
+    conclude(report)
+    assert is_marked(stage)
+    stage.advance(61)
+    assert [one.about for one in compare().unknown_yet] == ["customer:77"]
 
 
 def test_what_became_unknown_after_a_clean_comparison_ends_no_restore(stage: Rehearsal) -> None:
