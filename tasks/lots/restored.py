@@ -25,7 +25,10 @@ MAYBE_SENT = "it may have gone out in the time that the restored record does not
 #: Between the ids of one life of the record and the next: no backup is so old.
 STRIDE = 1_000_000
 _MARKED_AT = select(Stamp.value).where(Stamp.name == MARK)  # built once: it is asked before every effect
-WHY = "the record was restored: it goes on when `pipeline reconcile` is clean"
+WHY = (
+    "the record was restored: it goes on when `pipeline reconcile` is clean; "
+    "what sourcing had begun then, only `pipeline resume sourcing` and its next run ask about"
+)
 #: Rows whose ids are part of what the vendors know.
 NAMED: tuple[type[Base], ...] = (SourcingRun, Sale, Buyer, Invoice, Lot)
 
