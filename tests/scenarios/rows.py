@@ -43,7 +43,7 @@ ROWS: list[Row] = [
     ]),
     ("B7", "delisted, no stock, stock elsewhere", ["stages/test_gone_or_dear.py::TestOutOfStock"]),
     ("B8", "dearer goods, freight, another country: CJ_PRICE_CHANGED", ["stages/test_gone_or_dear.py::TestDearer"]),
-    ("B9", "the order costs other than quoted: compared before it is paid, booked as taken", [f"{BUYING}::TestTheAmountDiffers"]),
+    ("B9", "the order costs other than quoted: compared before it is paid, booked as taken", ["stages/test_amount_differs.py::TestTheAmountDiffers"]),
     ("B10", "a hundred paid lots under a daily cap of $500", [f"{TROUBLE}::TestTheDailyCap"]),
     ("B11", "one lot is refused for ever among many", [f"{TROUBLE}::TestOneLotIsRefusedForEver"]),
     ("B12", "paid or cancelled by hand at CJ: adopted, never repeated", [f"{BUYING}::TestByHandAtCj"]),

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from datetime import timedelta
 
 import polars as pl
 import pytest
-from prefect.states import Failed
-from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import select, update
 
 from deployments.sandbox.faults import Fault
-from flows.reconciling import look_and_compare
-from tasks.lots import effects, incidents, leases, ledger, purse, restored
-from tasks.lots.incidents import Trouble
+from tasks.lots import ledger, purse
 from tasks.lots.ledger import Kind
 from tasks.lots.models import Invoice, Lot
-from tasks.lots.moving import move
-from tasks.lots.records import Effect, LedgerEntry
-from tasks.lots.states import LotStatus
+from tasks.lots.records import LedgerEntry
 from tasks.pursing import look_into
-from tasks.reconciling import compare, conclude, here
+from tasks.reconciling import compare
 from tasks.reconciling.steps import LOOK_BACK
 from tasks.reports.money import lot_frame
 from tests.simulation.promises import broken
@@ -59,112 +52,6 @@ def test_bought_goods_tie_with_cj(stage: Rehearsal) -> None:
     (tie,) = [one for one in report.ties if one.vendor == "CJ"]
     assert tie.ours_cents == tie.theirs_cents < 0
     assert report.clean
-
-
-@pytest.mark.parametrize("missing", ["payment", "invoice"])
-def test_goods_that_nobody_paid_for_are_a_broken_promise(stage: Rehearsal, missing: str) -> None:
-    (one,) = paid(stage, "ada", webhooks=False, order=True)
-    with stage.record.write() as session:
-        if missing == "payment":
-            session.execute(update(Invoice).values(paid_cents=0))
-        else:
-            session.execute(update(Lot).where(Lot.id == one).values(invoice_id=None))
-    found = {(one.vendor, one.what.value, one.about, one.text) for one in stage.reconcile().findings}
-    assert ("our record", "promise", f"lot {one}", "it was bought without a captured payment") in found
-
-
-def test_goods_asked_for_before_their_payment_was_on_record_are_a_broken_promise(stage: Rehearsal) -> None:
-    (one,) = paid(stage, "ada", webhooks=False, order=True)
-    assert broken_promises(stage) == []
-    hammer = LedgerEntry.kind == Kind.HAMMER
-    for kind, what in (("cj-order", "ordered"), ("cj-pay", "bought")):
-        at = stage.effect(f"{kind}:{one}").created_at + here.SKEW + timedelta(seconds=1)
-        for late in (
-            update(Lot).values(paid_at=at),
-            update(LedgerEntry).where(hammer).values(at=at),
-            delete(LedgerEntry).where(hammer),
-        ):
-            with stage.record.write() as session:
-                session.execute(late)
-                found = promises(session)
-                session.rollback()
-            assert f"lot {one}: it was {what} before its payment was on record" in found, late
-
-
-#: What is told of the lot, how its refund stands, and whether that is truly before a person.
-TOLD = [
-    (None, None, False),
-    ("stuck:lot:{lot}", None, False),
-    ("cancelled:lot:{lot}", None, False),
-    ("late:cj-order:{lot}", None, False),
-    ("refund:failed:{lot}", None, False),
-    ("refund:failed:{lot}", "FAILED", True),
-    ("refund:failed:1{lot}", "FAILED", False),
-    (None, "FAILED", False),
-    ("refund:disputed:{lot}", "PLANNED", True),
-    ("refund:unproven:{lot}", "PLANNED", True),
-    ("refund:failed:{lot}", "PLANNED", False),
-    (None, "PLANNED", False),
-    (None, "PENDING", False),
-    ("refund:disputed:{lot}", "PENDING", False),
-    (None, "NONE_DUE", False),
-]
-
-
-def test_money_that_never_went_back_is_a_broken_promise_unless_a_person_was_told_of_it(stage: Rehearsal) -> None:
-    (one,) = paid(stage, "ada", webhooks=False)
-    give_back(stage, one)
-    stage.cycles(3)
-    assert stage.status(one) == "CANCELLED"
-    stage.advance(15 * DAY)
-    for told, stands, excused in TOLD:
-        with stage.record.write() as session:
-            session.execute(update(Lot).where(Lot.id == one).values(refund_status=stands))
-            if told:
-                trouble = Trouble(told.format(lot=one), "refund", "HIGH", "It waits", "for somebody", lot_id=one)
-                incidents.report(session, trouble)
-            found = promises(session)
-            session.rollback()
-        broken = [] if excused else [f"lot {one}: paid"]
-        assert (told, stands, [text.split(",")[0] for text in found]) == (told, stands, broken)
-
-
-@pytest.mark.parametrize(("stands", "days"), [("PLANNED", 1), ("PENDING", 14)])
-def test_a_refund_may_be_on_its_way_for_some_time_and_not_for_ever(stage: Rehearsal, stands: str, days: int) -> None:
-    (one,) = paid(stage, "ada", webhooks=False)
-    give_back(stage, one)
-    stage.cycles(3)
-    with stage.record.write() as session:
-        session.execute(update(Lot).where(Lot.id == one).values(refund_status=stands, status_since=stage.clock.at))
-    stage.advance(days * DAY - 1)
-    assert broken_promises(stage) == []
-    stage.advance(1)
-    text = f"lot {one}: paid, CANCELLED, and its money never went back (its refund is {stands})"
-    assert broken_promises(stage) == [text]
-
-
-def test_a_batch_of_refunds_that_waits_for_a_yes_breaks_no_promise(rehearse: Callable[..., Rehearsal]) -> None:
-    stage = rehearse(REFUND_BATCH_LIMIT_USD="1")
-    stage.person("ada", "no_card", pays_after=10 * DAY)
-    (one,) = stage.sell("ada")
-    stage.cycle()
-    stage.bank.pay_by_hand(invoice_of(stage)["id"])
-    with stage.record.write() as session:
-        move(session, one, LotStatus.CANCELLED, why="given up as its buyer paid")
-    for _ in range(4):
-        stage.cycle()
-        stage.advance(12 * HOUR)
-    assert (stage.lot(one).refund_status, stage.lot(one).hold_reason) == ("PLANNED", "refund batch")
-    assert broken_promises(stage) == []
-
-
-def broken_promises(stage: Rehearsal) -> list[str]:
-    with stage.record.read() as session:
-        return promises(session)
-
-
-def promises(session: Session) -> list[str]:
-    return [f"{one.about}: {one.text}" for one in here.promises(session)]
 
 
 def test_a_cancelled_orders_price_is_booked_when_the_purse_shows_it(stage: Rehearsal) -> None:
@@ -345,136 +232,6 @@ def test_an_item_nobody_knows_is_named_before_it_sells(stage: Rehearsal) -> None
     assert names(stage) == {("Basta", "orphan")}
     assert stage.status(lot.id) == "CANCELLED"  # the cycle saw twice that its item is gone
     assert two.id in {lot.basta_item_id for lot in stage.lots()}
-
-
-def test_an_effect_that_stays_unknown_is_named(stage: Rehearsal) -> None:
-    with stage.record.write() as session:
-        effect = effects.plan(session, "customer:77", {})
-        effect.state, effect.attempts, effect.acted_at = "UNKNOWN", 1, stage.clock.at
-    stage.advance(2 * HOUR)
-    assert {(one.what.value, one.about) for one in stage.reconcile().findings} == {("unknown", "customer:77")}
-
-
-@pytest.mark.parametrize("state", ["UNKNOWN", "IN_FLIGHT"])
-def test_an_effect_that_is_unknown_since_a_moment_is_named_and_ends_no_restore(stage: Rehearsal, state: str) -> None:
-    with stage.record.write() as session:
-        restored.mark(session)
-        effect = effects.plan(session, "customer:77", {})
-        effect.state, effect.attempts, effect.acted_at = state, 1, stage.clock.at
-    report = stage.reconcile()
-    assert report.findings == []
-    assert [one.about for one in report.unknown_yet] == ["customer:77"]
-    assert report.sentence() == "not known yet: customer:77."
-    assert (report.clean, report.ends_as) == (False, "NotKnownYet")
-    assert is_marked(stage)
-    assert stage.incidents("reconcile:") == []  # a later look may tell: nobody is woken for it
-    settle(stage, "customer:77")
-    assert stage.reconcile().clean
-    assert not is_marked(stage)
-
-
-def test_what_a_worker_does_at_this_moment_is_not_unknown_and_ends_no_restore_either(stage: Rehearsal) -> None:
-    with stage.record.write() as session:
-        restored.mark(session)
-        effect = effects.plan(session, "customer:77", {})
-        effect.state, effect.attempts, effect.acted_at = "IN_FLIGHT", 1, stage.clock.at
-        effect.owner, effect.lease_until = "another cycle", stage.clock.at + timedelta(minutes=1)
-    report = compare()
-    assert report.clean
-    conclude(report)
-    assert is_marked(stage)
-    stage.advance(61)
-    assert [one.about for one in compare().unknown_yet] == ["customer:77"]
-
-
-def test_what_became_unknown_after_a_clean_comparison_ends_no_restore(stage: Rehearsal) -> None:
-    with stage.record.write() as session:
-        restored.mark(session)
-    report = compare()
-    with stage.record.write() as session:
-        effects.plan(session, "customer:77", {})
-    assert report.clean
-    conclude(report)
-    assert is_marked(stage)
-
-
-def test_what_a_pause_keeps_from_being_asked_about_says_so(stage: Rehearsal) -> None:
-    with stage.record.write() as session:
-        restored.mark(session)
-        effects.plan(session, "publish:1", {})
-    (effect,) = stage.reconcile().unknown_yet
-    assert effect.text.endswith("`pipeline resume sourcing` lets it be asked about")
-
-
-def is_marked(stage: Rehearsal) -> bool:
-    with stage.record.read() as session:
-        return restored.since(session) is not None
-
-
-def settle(stage: Rehearsal, key: str) -> None:
-    with stage.record.write() as session:
-        session.get_one(Effect, key).state = "DONE"
-
-
-class TestALookUpBeforeTheComparison:
-    """Every unknown effect is asked about at its vendor before anything is compared, or the report says why not."""
-
-    def test_a_cycle_that_is_at_work_is_waited_for_and_one_of_its_own_follows(
-        self, stage: Rehearsal, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        caplog.set_level("INFO", "dropship")
-        paid(stage, "ada", webhooks=False)
-        stage.world.faults.plan(Fault("cj", "POST /shopping/order/createOrderV2", "timeout_after"))
-        go_on(stage)
-        stage.cycle()
-        assert stage.effect("cj-order:1").state == "UNKNOWN"
-        leases.take(stage.record, "processing", "another cycle", timedelta(minutes=2))
-        began = stage.clock.at
-        report = stage.reconcile()
-        assert timedelta(minutes=2) <= stage.clock.at - began < timedelta(minutes=3)
-        assert "Another processing run is at work: its end is waited for" in caplog.text  # else it seems to hang
-        assert stage.effect("cj-order:1").state == "ADOPTED"
-        assert report.clean
-
-    def test_one_that_goes_on_and_on_is_not_waited_for_for_ever(self, stage: Rehearsal) -> None:
-        with stage.record.write() as session:
-            restored.mark(session)
-        leases.take(stage.record, "processing", "another cycle", timedelta(hours=2))
-        began = stage.clock.at
-        report = stage.reconcile()
-        assert stage.clock.at - began < timedelta(minutes=15)
-        assert report.findings == []
-        assert report.sentence().startswith(
-            "not every unknown effect could be asked about, as another cycle is at work: processing is already being"
-        )
-        assert (report.clean, report.facts()["clean"], report.ends_as) == (False, False, "NotKnownYet")
-        assert is_marked(stage)
-
-    def test_a_cycle_that_does_not_get_through_is_no_look_up(self, rehearse: Callable[..., Rehearsal]) -> None:
-        stage = rehearse(PROCESS_BUDGET_SECONDS="1")
-        paid(stage, "ada", webhooks=False)
-        go_on(stage)
-        with stage.record.write() as session:
-            restored.mark(session)
-        stage.exchange.after = lambda _: stage.advance(2)  # every call is slow
-        report = stage.reconcile()
-        assert report.unlooked
-        assert report.unlooked.startswith("the cycle before it did not get through ")
-        assert not report.clean
-        assert is_marked(stage)
-
-    def test_a_cycle_that_fails_is_no_look_up(self, stage: Rehearsal) -> None:
-        report = look_and_compare(lambda: Failed(message="no room on the disk"))
-        assert report.unlooked == "the cycle before it failed: no room on the disk"
-        assert not report.clean
-
-
-def test_money_that_never_went_back_is_a_broken_promise(stage: Rehearsal) -> None:
-    (lot,) = paid(stage, "ada", webhooks=False)
-    with stage.record.write() as session:
-        move(session, lot, LotStatus.CANCELLED, why="by mistake")
-        session.get_one(type(stage.lot(lot)), lot).refund_status = "NONE_DUE"
-    assert names(stage) == {("our record", "promise")}
 
 
 def test_a_vendor_that_cannot_be_read_is_no_clean_bill(stage: Rehearsal) -> None:
