@@ -135,7 +135,6 @@ def _creating(desk: Desk, lot_id: int) -> Manner:
     def record(session: Session, attempt: Attempt, answer: Answer) -> None:
         lot = lock(session, lot_id)
         lot.cj_order_id, lot.error_message = answer.vendor_id, None
-        incidents.over(session, f"refused:lot:{lot_id}")
 
     # CJ refuses a second order of one number, so an order that is not there may be made at once.
     return Manner(look=look, act=act, record=record, conclusive=True)
