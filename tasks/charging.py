@@ -31,32 +31,35 @@ def charge(desk: Desk, invoice_id: int, tried: int) -> str:
     with desk.record.read() as session:
         invoice = session.get_one(Invoice, invoice_id)
     key = f"pay:{invoice_id}:{tried + 1}"
-    assert invoice.stripe_invoice_id
-    stripe_id = invoice.stripe_invoice_id
-
-    def look(_: Attempt) -> Answer | None:
-        # A paid invoice cannot be paid again, so what is not paid after the quiet time may be tried anew.
-        theirs = desk.stripe.invoice(stripe_id)
-        return Answer(theirs.id, {"status": theirs.status}) if theirs.status != "open" else None
-
-    def act(attempt: Attempt) -> Answer:
-        paid = desk.stripe.pay(stripe_id, key=attempt.vendor_key)
-        return Answer(paid.id, {"status": paid.status})
-
-    def refused(session: Session, _: Attempt, error: Exception) -> None:
-        _declined(session, desk, invoice_id, error)
-
     with desk.record.write() as session:
         if session.get_one(Invoice, invoice_id).charges_tried != tried:
             return "tried by another worker"
         giving_back = select(Lot.id).where(Lot.invoice_id == invoice_id, Lot.refund_status == "PLANNED")
         if session.execute(giving_back).first():
             return "waits for a credit"  # a lot leaves the bill: what it costs is not charged first
-        effects.plan(session, key, {"invoice": stripe_id}, invoice_id=invoice_id)
-    outcome = desk.settle(key, Manner(look=look, act=act, refused=refused))
+        effects.plan(session, key, {"invoice": invoice.stripe_invoice_id}, invoice_id=invoice_id)
+    outcome = desk.settle(key, charging(desk, invoice_id))
     if outcome.came is Came.DONE:
         return converge(desk, invoice_id).lower()
     return outcome.came.value
+
+
+def charging(desk: Desk, invoice_id: int) -> Manner:
+    """How a charge is seen to be made, made, and what a no means."""
+
+    def look(attempt: Attempt) -> Answer | None:
+        # A paid invoice cannot be paid again, so what is not paid after the quiet time may be tried anew.
+        theirs = desk.stripe.invoice(attempt.request["invoice"])
+        return Answer(theirs.id, {"status": theirs.status}) if theirs.status != "open" else None
+
+    def act(attempt: Attempt) -> Answer:
+        paid = desk.stripe.pay(attempt.request["invoice"], key=attempt.vendor_key)
+        return Answer(paid.id, {"status": paid.status})
+
+    def refused(session: Session, _: Attempt, error: Exception) -> None:
+        _declined(session, desk, invoice_id, error)
+
+    return Manner(look=look, act=act, refused=refused)
 
 
 def next_charge(desk: Desk, invoice: Invoice) -> datetime | None:

@@ -197,16 +197,21 @@ def _remind(session: Session, invoice: Invoice) -> None:
 
 def _void(at: Desk, invoice: Invoice) -> str:
     """Void first; the lots end only when the invoice reads void. If it reads paid, it is paid."""
-    stripe_id = invoice.stripe_invoice_id or ""
+    with at.record.write() as session:
+        effects.plan(session, f"void:{invoice.id}", {"invoice": invoice.stripe_invoice_id}, invoice_id=invoice.id)
+    at.settle(f"void:{invoice.id}", voiding(at))
+    return converge(at, invoice.id)
 
-    def look(_: Attempt) -> Answer | None:
-        theirs = at.stripe.invoice(stripe_id)
+
+def voiding(at: Desk) -> Manner:
+    """How an invoice is seen to be open no more, and voided."""
+
+    def look(attempt: Attempt) -> Answer | None:
+        theirs = at.stripe.invoice(attempt.request["invoice"])
         return None if theirs.status == "open" else Answer(theirs.id, {"status": theirs.status})
 
     def act(attempt: Attempt) -> Answer:
-        return Answer(at.stripe.void(stripe_id, key=attempt.vendor_key).id, {"status": "void"})
+        voided = at.stripe.void(attempt.request["invoice"], key=attempt.vendor_key)
+        return Answer(voided.id, {"status": "void"})
 
-    with at.record.write() as session:
-        effects.plan(session, f"void:{invoice.id}", {"invoice": stripe_id}, invoice_id=invoice.id)
-    at.settle(f"void:{invoice.id}", Manner(look=look, act=act))
-    return converge(at, invoice.id)
+    return Manner(look=look, act=act)

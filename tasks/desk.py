@@ -146,6 +146,15 @@ class Desk:
         watched = replace(manner, look=self._noting(manner.look), act=self._noting(manner.act))
         return effects.perform(self.record, key, watched, refusal=ServiceRefused, quiet=self.quiet)
 
+    def ask(self, key: str, manner: Manner, *, heard: timedelta) -> Outcome:
+        """See what became of an effect, and do nothing.
+
+        Args:
+            heard: how old at most what the vendor says may be: it proves so much less.
+        """
+        watched = replace(manner, look=self._noting(manner.look))
+        return effects.ask(self.record, key, watched, quiet=self.quiet + heard)
+
     def _noting(self, call: Callable[[Attempt], Said]) -> Callable[[Attempt], Said]:
         """An effect keeps its error to itself; that a vendor keeps us out is the operator's to know."""
 

@@ -20,13 +20,23 @@ def tell_basta(desk: Desk, invoice_id: int) -> None:
     """
     with desk.record.read() as session:
         invoice = session.get_one(Invoice, invoice_id)
-        buyer = session.get_one(Buyer, invoice.buyer_id)
         planned = [kind for kind in NOTES if effects.state_of(session, f"{kind}:{invoice_id}")]
-    order_id = invoice.basta_order_id
-    if order_id is None:
+    if invoice.basta_order_id is None:
         return
+    for kind in planned:
+        desk.settle(f"{kind}:{invoice_id}", telling(desk, invoice_id))
+
+
+def telling(desk: Desk, invoice_id: int) -> Manner:
+    """How a note is seen at Basta, and made there; where there is no order, nothing was told."""
+    with desk.record.read() as session:
+        invoice = session.get_one(Invoice, invoice_id)
+        buyer = session.get_one(Buyer, invoice.buyer_id)
+    order_id = invoice.basta_order_id
 
     def look(attempt: Attempt) -> Answer | None:
+        if order_id is None:
+            return None
         kind = attempt.key.split(":")[0]
         for order in desk.basta.user_orders(buyer.basta_user_id):
             if order.id != order_id:
@@ -38,6 +48,7 @@ def tell_basta(desk: Desk, invoice_id: int) -> None:
         return None
 
     def act(attempt: Attempt) -> Answer:
+        assert order_id
         kind = attempt.key.split(":")[0]
         if kind == "basta-invoice":
             assert invoice.stripe_invoice_id
@@ -49,5 +60,4 @@ def tell_basta(desk: Desk, invoice_id: int) -> None:
         desk.basta.cancel_order(order_id)
         return Answer(order_id, {})
 
-    for kind in planned:
-        desk.settle(f"{kind}:{invoice_id}", Manner(look=look, act=act))
+    return Manner(look=look, act=act)

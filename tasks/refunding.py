@@ -73,7 +73,7 @@ def refund(at: Desk, lot_id: int) -> str:
         return frozen
     if not _plan(at, lot_id):
         return "left alone"
-    outcome = at.settle(f"refund:{lot_id}:1", _giving_back(at, lot_id))
+    outcome = at.settle(f"refund:{lot_id}:1", giving_back(at, lot_id))
     if outcome.came is Came.REFUSED:
         return "refused"
     return follow(at, lot_id) if outcome.came is Came.DONE else outcome.came.value
@@ -159,7 +159,8 @@ def _plan(at: Desk, lot_id: int) -> bool:
     return True
 
 
-def _giving_back(at: Desk, lot_id: int) -> Manner:
+def giving_back(at: Desk, lot_id: int) -> Manner:
+    """How a lot's credit note is looked for, made and booked."""
     ref = f"lot-{lot_id}"
 
     def look(attempt: Attempt) -> Answer | None:

@@ -60,7 +60,8 @@ def _settle_calls(session: Session, invoice_id: int, theirs: vendor.Invoice) -> 
     """What is decided at Stripe decides our calls of unknown fate: they are adopted, and planned ones dropped."""
     calls = select(Effect).where(Effect.invoice_id == invoice_id, Effect.kind.in_(("pay", "void")))
     for effect in session.scalars(calls.where(UNSETTLED)):
-        if not effects.drop(session, effect.key, f"the invoice is {theirs.status}"):
+        began = effect.acted_at is not None  # also what was proven absent once: it may have landed late
+        if began or not effects.drop(session, effect.key, f"the invoice is {theirs.status}"):
             effects.adopt(session, effect.key, answer_of(theirs), effect.request, invoice_id=invoice_id)
 
 

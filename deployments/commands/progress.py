@@ -109,7 +109,7 @@ def show_reconciled(console: Console, facts: dict[str, Any]) -> None:
         for row in facts["differences"]:
             found.add_row(row["vendor"], row["what"], row["about"], row["text"])
         console.print(found)
-    for row in facts["unknown_yet"]:
+    for row in [*facts["unknown_yet"], *facts["undone"]]:
         console.print(f"{row['about']}: {row['text']}", markup=False)
     for vendor, why in facts["unread"].items():
         console.print(f"{vendor} could not be read: {why}", markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -59,7 +60,7 @@ def order_goods(desk: Desk, lot_id: int) -> str:
             return _cannot_be_bought(desk, lot_id, offer)
         if not _plan_order(desk, lot_id, where, offer):
             return "left alone"
-    outcome = desk.settle(f"cj-order:{lot_id}", _creating(desk, lot_id))
+    outcome = desk.settle(f"cj-order:{lot_id}", creating(desk, lot_id))
     if outcome.came is Came.REFUSED:
         return _refused(desk, lot_id, outcome)
     return outcome.came.value
@@ -99,7 +100,9 @@ def _plan_order(desk: Desk, lot_id: int, where: Address, offer: Quote) -> bool:
     return True
 
 
-def _creating(desk: Desk, lot_id: int) -> Manner:
+def creating(desk: Desk, lot_id: int) -> Manner:
+    """How an order is looked for, created and recorded."""
+
     def look(attempt: Attempt) -> Answer | None:
         order = desk.cj.order(attempt.request["number"])
         return None if order is None else Answer(order.order_id, {"amount_cents": order.amount_cents})
@@ -156,7 +159,7 @@ def compare_orders(desk: Desk, lot_ids: list[int]) -> int:
     unsettled: list[Unsettled] = []
     for lot_id in _deletions(desk, lot_ids):
         try:
-            desk.settle(f"cj-delete:{lot_id}", _deleting(desk, lot_id))
+            desk.settle(f"cj-delete:{lot_id}", deleting(desk, lot_id))
         except Unsettled as error:
             unsettled.append(error)
     if unsettled:
@@ -169,7 +172,12 @@ def _deletions(desk: Desk, lot_ids: list[int]) -> list[int]:
     begun = select(Effect).where(Effect.kind == "cj-delete", Effect.lot_id.in_(lot_ids), UNSETTLED)
     with desk.record.read() as session:
         found = session.scalars(begun.order_by(Effect.lot_id))
-        return [one.lot_id for one in found if one.lot_id and "amount_cents" in one.request]
+        return [one.lot_id for one in found if one.lot_id and _is_too_dear(one.request)]
+
+
+def _is_too_dear(request: Mapping[str, Any]) -> bool:
+    """Whether an order is deleted for its price; else an operator asked for it."""
+    return "amount_cents" in request
 
 
 def compare(desk: Desk, lot_id: int, order: vendor.Order) -> bool:
@@ -219,7 +227,9 @@ def _note_difference(session: Session, lot: Lot, cents: int) -> None:
     )
 
 
-def _deleting(desk: Desk, lot_id: int) -> Manner:
+def deleting(desk: Desk, lot_id: int) -> Manner:
+    """How an unconfirmed order is seen to be gone, deleted, and recorded, whoever wanted it gone."""
+
     def look(attempt: Attempt) -> Answer | None:
         found = desk.cj.order(attempt.request["order_id"])
         gone = found is None or found.status is vendor.OrderStatus.CANCELLED
@@ -232,6 +242,8 @@ def _deleting(desk: Desk, lot_id: int) -> Manner:
     def record(session: Session, attempt: Attempt, answer: Answer) -> None:
         lot = lock(session, lot_id)
         lot.cj_status = vendor.OrderStatus.CANCELLED
+        if not _is_too_dear(attempt.request):
+            return  # its refund follows
         why = f"CJ asks {attempt.request['amount_cents']} cents for the order, {lot.landed_cents} when sourced"
         move(session, lot_id, LotStatus.CJ_PRICE_CHANGED, why=why)
 
@@ -240,6 +252,11 @@ def _deleting(desk: Desk, lot_id: int) -> Manner:
 
 def confirm_order(desk: Desk, lot_id: int) -> str:
     """Confirm an accepted order: that is CJ_ORDERED."""
+    return desk.settle(f"cj-confirm:{lot_id}", confirming(desk, lot_id)).came.value
+
+
+def confirming(desk: Desk, lot_id: int) -> Manner:
+    """How an order is seen to be confirmed, confirmed, and recorded."""
 
     def look(attempt: Attempt) -> Answer | None:
         order = desk.cj.order(attempt.request["order_id"])
@@ -256,7 +273,7 @@ def confirm_order(desk: Desk, lot_id: int) -> str:
     def record(session: Session, attempt: Attempt, answer: Answer) -> None:
         move(session, lot_id, LotStatus.CJ_ORDERED)
 
-    return desk.settle(f"cj-confirm:{lot_id}", Manner(look=look, act=act, record=record)).came.value
+    return Manner(look=look, act=act, record=record)
 
 
 def _confirmed(session: Session, lot_id: int, order_id: str) -> None:
@@ -269,6 +286,17 @@ def pay_order(desk: Desk, lot_id: int) -> str:
     """Pay a confirmed order from CJ's balance. Only the order's own detail makes it CJ_PAID, read for all at once."""
     if not _plan_pay(desk, lot_id):
         return "on hold"
+    outcome = desk.perform(f"cj-pay:{lot_id}", paying(desk, lot_id))
+    if outcome.came is not Came.WAITING:
+        return outcome.came.value
+    if outcome.error is None:
+        return "called"
+    _tell_of_pay(desk, lot_id, outcome)
+    return "waiting"
+
+
+def paying(desk: Desk, lot_id: int) -> Manner:
+    """How an order is seen to be paid, paid, and booked."""
 
     def look(attempt: Attempt) -> Answer | None:
         order = desk.cj.order(attempt.request["order_id"])
@@ -293,13 +321,7 @@ def pay_order(desk: Desk, lot_id: int) -> str:
         book_order(session, lot_id, str(answer.vendor_id), dict(answer.facts))
         move(session, lot_id, LotStatus.CJ_PAID)
 
-    outcome = desk.perform(f"cj-pay:{lot_id}", Manner(look=look, act=act, record=record, twice=True, most=MOST_PAYS))
-    if outcome.came is not Came.WAITING:
-        return outcome.came.value
-    if outcome.error is None:
-        return "called"
-    _tell_of_pay(desk, lot_id, outcome)
-    return "waiting"
+    return Manner(look=look, act=act, record=record, twice=True, most=MOST_PAYS)
 
 
 def _plan_pay(desk: Desk, lot_id: int) -> bool:

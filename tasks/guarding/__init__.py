@@ -5,9 +5,9 @@ from tasks.guarding.hearing import listen_for_stripe
 from tasks.guarding.login import watch_login
 from tasks.guarding.quota import quota_allows_sourcing, quota_due, read_quota
 from tasks.guarding.running import (
-    LONG_HOLD,
     SKIPPED,
     LeaseHeld,
+    Lost,
     Overtaken,
     free_claims,
     heartbeat,
@@ -21,9 +21,9 @@ from tasks.guarding.sourced import look_for_daily_run, sourcing_watched, tell_of
 from tasks.guarding.trouble import look_for_trouble
 
 __all__ = [
-    "LONG_HOLD",
     "SKIPPED",
     "LeaseHeld",
+    "Lost",
     "Overtaken",
     "balance_due",
     "check_balance",

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +22,8 @@ from tasks.lots.clock import now, sleep
 from tasks.lots.leases import LeaseHeld, Overtaken
 from tasks.retrying import run_logger
 
-#: Longer than any cycle; a killed run's lease ends by itself.
+#: Longer than any cycle; a killed run's lease ends by itself. Who works longer renews it.
 HOLD = timedelta(minutes=12)
-#: The same for a run that may first wait for another one's end.
-LONG_HOLD = timedelta(minutes=40)
 #: For so long a run is waited for: one that was killed holds its lease no longer.
 PATIENCE = HOLD + timedelta(minutes=1)
 #: Between two looks at the lease that is waited for.
@@ -38,6 +37,10 @@ AUTO_SCHEDULED = "auto-scheduled"
 
 #: The database works, and says no to what was asked of it.
 REQUESTS = (DataError, IntegrityError, ProgrammingError)
+
+
+class Lost(Exception):
+    """This run slept past its lease, and another one has it now: it ends, and the other does the work."""
 
 
 class DatabaseDown(Exception):
@@ -62,8 +65,10 @@ def tag_run(*words: str) -> None:
 
 
 @contextmanager
-def only_run(flow: str, hold: timedelta = HOLD) -> Iterator[None]:
+def only_run(flow: str) -> Iterator[Callable[[], None]]:
     """Hold the flow's lease in our own record, as a command, a worker and a webhook may all start one.
+
+    Gives what keeps it for longer, which raises `Lost` when another run has it.
 
     Raises:
         LeaseHeld: another run has it; the message says who, since when.
@@ -73,12 +78,17 @@ def only_run(flow: str, hold: timedelta = HOLD) -> Iterator[None]:
     runner = flow_run.name or f"a {flow} of this terminal"
     try:
         tag_run(flow, str(desk().settings.mode))
-        with leases.held(desk().record, flow, str(runner), hold, _due()):
-            yield
+        with leases.held(desk().record, flow, str(runner), HOLD, _due()) as owner:
+            yield partial(_renew, flow, owner)
     except REQUESTS:
         raise
     except DBAPIError as error:
         raise DatabaseDown(f"the database does not work ({type(error).__name__}: {error.orig})") from error
+
+
+def _renew(flow: str, owner: str) -> None:
+    if not leases.renew(desk().record, flow, owner, HOLD):
+        raise Lost(f"{flow} is being run by another: this run slept past its lease.")
 
 
 def _due() -> datetime | None:
@@ -107,8 +117,12 @@ def heartbeat() -> None:
         logging.getLogger(__name__).warning("the heartbeat did not arrive: %s", type(error).__name__)
 
 
-def in_turn(flow: str, run: Callable[[], State[Any]]) -> State[Any]:
-    """Run a flow after the run of it that is at work, if one is; Skipped when it could not begin in `PATIENCE`."""
+def in_turn(flow: str, run: Callable[[], State[Any]], waiting: Callable[[], None]) -> State[Any]:
+    """Run a flow after the run of it that is at work, if one is; Skipped when it could not begin in `PATIENCE`.
+
+    Args:
+        waiting: called at each look at the other run, and before one's own.
+    """
     until = now() + PATIENCE
     if leases.is_held(desk().record, flow):
         run_logger().info(
@@ -116,7 +130,9 @@ def in_turn(flow: str, run: Callable[[], State[Any]]) -> State[Any]:
         )
     while True:
         while leases.is_held(desk().record, flow) and now() < until:
+            waiting()
             sleep(LOOKS_APART)
+        waiting()
         state = run()
         if state.name != SKIPPED or now() >= until:
             return state
@@ -129,11 +145,12 @@ def wait(seconds: float) -> None:
 
 
 __all__ = [
-    "LONG_HOLD",
+    "HOLD",
     "PATIENCE",
     "SKIPPED",
     "DatabaseDown",
     "LeaseHeld",
+    "Lost",
     "Overtaken",
     "heartbeat",
     "in_turn",

@@ -13,18 +13,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tasks import refunding
-from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk
+from tasks.fulfilment.ordering import deleting
 from tasks.handling.planning import Call, Plan, Refused, lot_of
+from tasks.listing.unlisting import WITHDRAWN, unlist
 from tasks.lots import effects
-from tasks.lots.manners import Answer, Attempt, Came, Manner, State
+from tasks.lots.manners import Came, State
 from tasks.lots.models import Invoice, InvoiceLine, Lot
 from tasks.lots.moving import hold, lock, move
 from tasks.lots.states import LotStatus
 from tasks.settling import CANCEL_ASKED
 
 S = LotStatus
-WHY = "the seller withdrew it"
+WHY = WITHDRAWN
 
 
 class Way(StrEnum):
@@ -188,7 +189,10 @@ def cancel(at: Desk, plan: Plan) -> str:
         if way is not Way.UNLIST:
             _prepare_refund(session, lot)
     if way is Way.UNLIST:
-        return _unlist(at, plan.lot_id)
+        outcome = unlist(at, plan.lot_id, WHY)
+        if outcome.came is Came.REFUSED:
+            raise Refused(f"lot {plan.lot_id} stays in its sale: {outcome.error}.")
+        return "it left its sale, and is cancelled"
     if any(call.key.startswith("cj-delete") for call in now_planned.calls):
         _delete(at, plan.lot_id)
     return f"its refund: {refunding.refund(at, plan.lot_id)}"
@@ -216,52 +220,12 @@ def _prepare_refund(session: Session, lot: Lot) -> None:
             lot.error_message = WHY
 
 
-def _unlist(at: Desk, lot_id: int) -> str:
-    with at.record.write() as session:
-        lot = lock(session, lot_id)
-        request = {"item_id": lot.basta_item_id, "sale_id": lot.basta_sale_id}
-        effects.plan(session, f"unlist:{lot_id}", request, lot_id=lot_id)
-        effects.reopen(session, f"unlist:{lot_id}", request)
-    item_id, sale_id = lot.basta_item_id or "", lot.basta_sale_id or ""
-
-    def look(_: Attempt) -> Answer | None:
-        return None if any(one.id == item_id for one in at.basta.items(sale_id)) else Answer(item_id, {})
-
-    def act(_: Attempt) -> Answer:
-        if any(one.id == item_id and one.is_closed for one in at.basta.items(sale_id)):
-            raise ServiceRefused("Basta", "removeItemFromSale", "bidding on it is over: the next cycle closes it")
-        at.basta.remove_item(sale_id, item_id)
-        return Answer(item_id, {})
-
-    def record(session: Session, _: Attempt, __: Answer) -> None:
-        move(session, lot_id, S.CANCELLED, why=WHY)
-
-    manner = Manner(look=look, act=act, record=record, conclusive=True)
-    outcome = at.settle(f"unlist:{lot_id}", manner)
-    if outcome.came is Came.REFUSED:
-        raise Refused(f"lot {lot_id} stays in its sale: {outcome.error}.")
-    return "it left its sale, and is cancelled"
-
-
 def _delete(at: Desk, lot_id: int) -> None:
     """Delete the unconfirmed order, so that its absence is proven.
 
     Raises:
         Refused: CJ says no.
     """
-
-    def look(attempt: Attempt) -> Answer | None:
-        found = at.cj.order(attempt.request["order_id"])
-        gone = found is None or found.status == "CANCELLED"
-        return Answer(attempt.request["order_id"], {}) if gone else None
-
-    def act(attempt: Attempt) -> Answer:
-        at.cj.delete_order(attempt.request["order_id"])
-        return Answer(attempt.request["order_id"], {})
-
-    def record(session: Session, _: Attempt, __: Answer) -> None:
-        lock(session, lot_id).cj_status = "CANCELLED"
-
-    outcome = at.settle(f"cj-delete:{lot_id}", Manner(look=look, act=act, record=record, conclusive=True))
+    outcome = at.settle(f"cj-delete:{lot_id}", deleting(at, lot_id))
     if outcome.came is Came.REFUSED:
         raise Refused(f"CJ does not delete the order of lot {lot_id}: {outcome.error}.")

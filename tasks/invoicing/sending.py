@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +12,7 @@ from tasks import letters
 from tasks.charging import charge
 from tasks.clients import basta as house
 from tasks.clients import stripe as bank
+from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Desk
 from tasks.invoicing.planning import key_of, ref_of
 from tasks.lots import effects, incidents, restored
@@ -40,18 +42,13 @@ def send(desk: Desk, invoice_id: int) -> str:
     Raises:
         Unsettled: a vendor did not say.
     """
-    with desk.record.read() as session:
-        invoice = session.get_one(Invoice, invoice_id)
-        buyer = session.get_one(Buyer, invoice.buyer_id)
-        lines = list(session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice_id)))
-        sale = session.get_one(Sale, invoice.sale_id)
-        items = {lot.id: lot.basta_item_id or "" for lot in session.scalars(select(Lot).where(Lot.sale_id == sale.id))}
-    customer = _customer(desk, buyer)
-    if desk.settings.automatic_tax and not _locate(desk, invoice, buyer, customer):
+    bill = bill_of(desk, invoice_id)
+    customer = _customer(desk, bill.buyer)
+    if desk.settings.automatic_tax and not _locate(desk, bill, customer):
         return "no address to tax"
-    _basta_order(desk, invoice, buyer, sale, lines, items)
-    has_card = desk.stripe.has_card(customer) if invoice.card_on_file is None else invoice.card_on_file
-    outcome = desk.settle(key_of(invoice), _building(desk, invoice_id, customer, lines, items, has_card))
+    _basta_order(desk, bill)
+    has_card = knows_card(desk, bill.invoice, customer)
+    outcome = desk.settle(key_of(bill.invoice), building(desk, bill, customer, has_card=has_card))
     if outcome.came is not Came.DONE:
         return outcome.came.value
     tell_basta(desk, invoice_id)
@@ -60,17 +57,62 @@ def send(desk: Desk, invoice_id: int) -> str:
     return converge(desk, invoice_id).lower()
 
 
+@dataclass(frozen=True)
+class Bill:
+    """An invoice with all that is needed to write it: whose it is, of which sale, for what, and for which items."""
+
+    invoice: Invoice
+    buyer: Buyer
+    sale: Sale
+    lines: Sequence[InvoiceLine]
+    items: Mapping[int, str]
+
+
+def bill_of(desk: Desk, invoice_id: int) -> Bill:
+    """One of our invoices, as our record has it."""
+    with desk.record.read() as session:
+        invoice = session.get_one(Invoice, invoice_id)
+        sale = session.get_one(Sale, invoice.sale_id)
+        lots = session.scalars(select(Lot).where(Lot.sale_id == sale.id))
+        return Bill(
+            invoice,
+            session.get_one(Buyer, invoice.buyer_id),
+            sale,
+            list(session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice_id))),
+            {lot.id: lot.basta_item_id or "" for lot in lots},
+        )
+
+
+def knows_card(desk: Desk, invoice: Invoice, customer: str) -> bool:
+    """Whether an invoice is charged to a card on file; once it is out, that stands."""
+    return desk.stripe.has_card(customer) if invoice.card_on_file is None else invoice.card_on_file
+
+
 def _customer(desk: Desk, buyer: Buyer) -> str:
     """The buyer's customer at Stripe: by e-mail, then by Basta's user id in the metadata, else a new one."""
     if buyer.stripe_customer_id:
         return str(buyer.stripe_customer_id)
+    key = f"customer:{buyer.id}"
+    with desk.record.write() as session:
+        effects.plan(session, key, {"user_id": buyer.basta_user_id})
+    return str(desk.settle(key, keeping_customer(desk, buyer)).vendor_id)
+
+
+def customer_of(desk: Desk, buyer: Buyer) -> str | None:
+    """The buyer's customer, as Stripe knows one; None when it does not."""
+    found = desk.stripe.find_customers(buyer.email)
+    ours = [one for one in found if one.basta_user_id == buyer.basta_user_id] or [
+        one for one in found if one.basta_user_id is None
+    ]
+    return ours[0].id if ours else None
+
+
+def keeping_customer(desk: Desk, buyer: Buyer) -> Manner:
+    """How a buyer's customer is looked for, made and kept."""
 
     def look(_: Attempt) -> Answer | None:
-        found = desk.stripe.find_customers(buyer.email)
-        ours = [one for one in found if one.basta_user_id == buyer.basta_user_id] or [
-            one for one in found if one.basta_user_id is None
-        ]
-        return Answer(ours[0].id, {}) if ours else None
+        found = customer_of(desk, buyer)
+        return Answer(found, {}) if found else None
 
     def act(attempt: Attempt) -> Answer:
         if found := look(attempt):
@@ -83,15 +125,13 @@ def _customer(desk: Desk, buyer: Buyer) -> str:
     def record(session: Session, _: Attempt, answer: Answer) -> None:
         session.get_one(Buyer, buyer.id).stripe_customer_id = answer.vendor_id
 
-    key = f"customer:{buyer.id}"
-    with desk.record.write() as session:
-        effects.plan(session, key, {"user_id": buyer.basta_user_id})
-    return str(desk.settle(key, Manner(look=look, act=act, record=record)).vendor_id)
+    return Manner(look=look, act=act, record=record)
 
 
-def _locate(desk: Desk, invoice: Invoice, buyer: Buyer, customer: str) -> bool:
+def _locate(desk: Desk, bill: Bill, customer: str) -> bool:
     """Tell Stripe where the parcel goes, as its tax depends on that; False while nobody knows."""
-    where = desk.basta.user(buyer.basta_user_id).shipping
+    invoice = bill.invoice
+    where = desk.basta.user(bill.buyer.basta_user_id).shipping
     trouble = f"invoice:{invoice.id}:tax"
     with desk.record.write() as session:
         if where is None or not (where.country and where.postal_code):
@@ -99,20 +139,29 @@ def _locate(desk: Desk, invoice: Invoice, buyer: Buyer, customer: str) -> bool:
             return False
         incidents.over(session, trouble)
         effects.plan(session, f"place:{invoice.id}", {"customer": customer}, invoice_id=invoice.id)
+    return desk.settle(f"place:{invoice.id}", placing(desk, bill.buyer)).ok
 
-    def look(_: Attempt) -> Answer | None:
+
+def placing(desk: Desk, buyer: Buyer) -> Manner:
+    """How a customer's address is seen at Stripe, and set there as Basta has it."""
+
+    def look(attempt: Attempt) -> Answer | None:
+        where, customer = desk.basta.user(buyer.basta_user_id).shipping, attempt.request["customer"]
         known = desk.stripe.customer(customer).shipping
-        same = known and (known.line1, known.postal_code) == (where.line1, where.postal_code)
+        same = where and known and (known.line1, known.postal_code) == (where.line1, where.postal_code)
         return Answer(customer, {}) if same else None
 
     def act(attempt: Attempt) -> Answer:
+        where, customer = desk.basta.user(buyer.basta_user_id).shipping, attempt.request["customer"]
+        if where is None:
+            raise ServiceUnavailable("Basta", "user", "the buyer's address is gone")
         parts = ("line1", "line2", "city", "state", "postal_code", "country")
         address = {part: getattr(where, part) for part in parts if getattr(where, part)}
         desk.stripe.locate_customer(customer, where.name or buyer.name, address, key=attempt.vendor_key)
         return Answer(customer, {})
 
     # To set an address twice is to set it once.
-    return desk.settle(f"place:{invoice.id}", Manner(look=look, act=act, conclusive=True)).ok
+    return Manner(look=look, act=act, conclusive=True)
 
 
 def _nowhere(invoice: Invoice, key: str) -> Trouble:
@@ -127,13 +176,21 @@ def _nowhere(invoice: Invoice, key: str) -> Trouble:
     )
 
 
-def _basta_order(
-    desk: Desk, invoice: Invoice, buyer: Buyer, sale: Sale, lines: Sequence[InvoiceLine], items: dict[int, str]
-) -> None:
-    """The winner's order at Basta, found again by its lines' items, made with all of them, and published."""
+def _basta_order(desk: Desk, bill: Bill) -> None:
+    """The winner's order at Basta, made with all of the lines, and published."""
+    invoice_id = bill.invoice.id
+    key = f"basta-order:{invoice_id}"
+    with desk.record.write() as session:
+        effects.plan(session, key, {"sale_id": bill.sale.basta_sale_id}, invoice_id=invoice_id)
+    desk.settle(key, ordering(desk, bill))
+    desk.settle(f"basta-publish:{invoice_id}", publishing(desk, bill.buyer))
+
+
+def ordering(desk: Desk, bill: Bill) -> Manner:
+    """How the winner's order is found again by its lines' items, made, and kept."""
+    invoice, buyer, lines, items = bill.invoice, bill.buyer, bill.lines, bill.items
     wanted = {items[line.lot_id] for line in lines}
-    assert sale.basta_sale_id
-    sale_id = sale.basta_sale_id
+    sale_id = bill.sale.basta_sale_id or ""
 
     def look(_: Attempt) -> Answer | None:
         theirs = [one for one in desk.basta.user_orders(buyer.basta_user_id) if one.sale_id == sale_id]
@@ -142,7 +199,7 @@ def _basta_order(
         return Answer(found[0].id, {"status": found[0].status}) if found else None
 
     def act(_: Attempt) -> Answer:
-        order = desk.basta.create_order(sale_id, buyer.basta_user_id, sale.title, _order_lines(lines, items))
+        order = desk.basta.create_order(sale_id, buyer.basta_user_id, bill.sale.title, _order_lines(lines, items))
         return Answer(order.id, {"status": order.status})
 
     def record(session: Session, _: Attempt, answer: Answer) -> None:
@@ -150,26 +207,27 @@ def _basta_order(
         given = {"order_id": answer.vendor_id}
         effects.plan(session, f"basta-publish:{invoice.id}", given, invoice_id=invoice.id)
 
-    key = f"basta-order:{invoice.id}"
-    with desk.record.write() as session:
-        effects.plan(session, key, {"sale_id": sale_id}, invoice_id=invoice.id)
-    manner = Manner(look=look, act=act, record=record, undo=desk.basta.cancel_order)
-    order_id = str(desk.settle(key, manner).vendor_id)
+    return Manner(look=look, act=act, record=record, undo=desk.basta.cancel_order)
 
-    def is_published(_: Attempt) -> Answer | None:
+
+def publishing(desk: Desk, buyer: Buyer) -> Manner:
+    """How the order is seen to be published, and published."""
+
+    def look(attempt: Attempt) -> Answer | None:
+        order_id = attempt.request["order_id"]
         for order in desk.basta.user_orders(buyer.basta_user_id):
             if order.id == order_id and order.status != "DRAFT":
                 return Answer(order_id, {"status": order.status})
         return None
 
-    def publish(_: Attempt) -> Answer:
-        desk.basta.publish_order(order_id)
-        return Answer(order_id, {"status": "OPEN"})
+    def act(attempt: Attempt) -> Answer:
+        desk.basta.publish_order(attempt.request["order_id"])
+        return Answer(attempt.request["order_id"], {"status": "OPEN"})
 
-    desk.settle(f"basta-publish:{invoice.id}", Manner(look=is_published, act=publish, conclusive=True))
+    return Manner(look=look, act=act, conclusive=True)
 
 
-def _order_lines(lines: Sequence[InvoiceLine], items: dict[int, str]) -> list[house.NewLine]:
+def _order_lines(lines: Sequence[InvoiceLine], items: Mapping[int, str]) -> list[house.NewLine]:
     hammers = [line for line in lines if line.kind == "hammer"]
     return [
         house.NewLine(
@@ -182,15 +240,9 @@ def _order_lines(lines: Sequence[InvoiceLine], items: dict[int, str]) -> list[ho
     ]
 
 
-def _building(
-    desk: Desk,
-    invoice_id: int,
-    customer: str,
-    lines: Sequence[InvoiceLine],
-    items: dict[int, str],
-    has_card: bool,
-) -> Manner:
+def building(desk: Desk, bill: Bill, customer: str, *, has_card: bool) -> Manner:
     """The Stripe invoice: draft, all lines in one write, compared, finalized. Killed anywhere, it goes on there."""
+    invoice_id, lines, items = bill.invoice.id, bill.lines, bill.items
 
     def look(attempt: Attempt) -> Answer | Resume | None:
         found = desk.stripe.invoice_by_ref(customer, attempt.request["ref"]) or _of_lost_row(desk, customer, lines)
@@ -259,7 +311,7 @@ def _of_lost_row(desk: Desk, customer: str, lines: Sequence[InvoiceLine]) -> ban
 
 
 def _finish(
-    desk: Desk, draft: bank.Invoice, attempt: Attempt, lines: Sequence[InvoiceLine], items: dict[int, str]
+    desk: Desk, draft: bank.Invoice, attempt: Attempt, lines: Sequence[InvoiceLine], items: Mapping[int, str]
 ) -> bank.Invoice:
     have = {line.ref for line in desk.stripe.lines(draft.id)} if draft.subtotal_cents else set()
     missing = [

@@ -27,21 +27,42 @@ def make_sale(desk: Desk, run_id: int) -> int:
         Unsettled: Basta did not say.
     """
     with desk.record.write() as session:
-        run = session.get_one(SourcingRun, run_id)
-        title = f"{run.keyword.title()}, {run.created_at:%d %B %Y}"
-        insert_once(session, Sale, sourcing_run_id=run_id, title=title, status="UNPUBLISHED", created_at=now())
-        sale = session.scalars(select(Sale).where(Sale.sourcing_run_id == run_id)).one()
-        external_id = desk.record.known_as(f"run-{run_id}")
-        effects.plan(session, f"sale:{run_id}", {"external_id": external_id, "title": sale.title}, sale_id=sale.id)
+        sale_row = _plan_sale(desk, session, session.get_one(SourcingRun, run_id))
+    desk.settle(f"sale:{run_id}", making_sale(desk, sale_row))
+    return sale_row
 
-    def look(_: Attempt) -> Answer | None:
-        found = desk.basta.sale_by_external_id(external_id)
+
+def _plan_sale(desk: Desk, session: Session, run: SourcingRun) -> int:
+    title = f"{run.keyword.title()}, {run.created_at:%d %B %Y}"
+    insert_once(session, Sale, sourcing_run_id=run.id, title=title, status="UNPUBLISHED", created_at=now())
+    sale = session.scalars(select(Sale).where(Sale.sourcing_run_id == run.id)).one()
+    external_id = desk.record.known_as(f"run-{run.id}")
+    effects.plan(session, f"sale:{run.id}", {"external_id": external_id, "title": sale.title}, sale_id=sale.id)
+    return sale.id
+
+
+def plan_next(desk: Desk, session: Session) -> None:
+    """Plan what every unfinished run does next, its sale and then its items; a second call plans nothing more."""
+    for run in session.scalars(select(SourcingRun).where(SourcingRun.state == "OPEN").order_by(SourcingRun.id)):
+        lots = select(Lot).where(Lot.sourcing_run_id == run.id, Lot.status == LotStatus.SOURCED).order_by(Lot.id)
+        for lot in list(session.scalars(lots)):
+            if lot.basta_sale_id is None:
+                _plan_sale(desk, session, run)
+            else:
+                _plan_lot(session, lot)
+
+
+def making_sale(desk: Desk, sale_row: int) -> Manner:
+    """How a run's sale is looked for, made and recorded."""
+
+    def look(attempt: Attempt) -> Answer | None:
+        found = desk.basta.sale_by_external_id(attempt.request["external_id"])
         return Answer(found.id, {}) if found else None
 
     def act(attempt: Attempt) -> Answer:
         made = desk.basta.create_sale(
             NewSale(
-                external_id=external_id,
+                external_id=attempt.request["external_id"],
                 title=attempt.request["title"],
                 description=f"A sale of {attempt.request['title']}.",
                 countdown_ms=round(desk.settings.closing_countdown_seconds * 1000),
@@ -52,12 +73,12 @@ def make_sale(desk: Desk, run_id: int) -> int:
         return Answer(made.id, {})
 
     def record(session: Session, _: Attempt, answer: Answer) -> None:
-        session.get_one(Sale, sale.id).basta_sale_id = answer.vendor_id
-        for lot in session.scalars(select(Lot).where(Lot.sourcing_run_id == run_id)):
-            lot.sale_id, lot.basta_sale_id = sale.id, answer.vendor_id
+        sale = session.get_one(Sale, sale_row)
+        sale.basta_sale_id = answer.vendor_id
+        for lot in session.scalars(select(Lot).where(Lot.sourcing_run_id == sale.sourcing_run_id)):
+            lot.sale_id, lot.basta_sale_id = sale_row, answer.vendor_id
 
-    desk.settle(f"sale:{run_id}", Manner(look=look, act=act, record=record))
-    return sale.id
+    return Manner(look=look, act=act, record=record)
 
 
 def external_id_of(desk: Desk, lot_id: int) -> str:
@@ -91,9 +112,19 @@ def list_lot(desk: Desk, lot_id: int) -> str:
         lot = session.get_one(Lot, lot_id)
         if lot.status is not LotStatus.SOURCED:
             return str(lot.status).lower()
-        assert lot.basta_sale_id
-        effects.plan(session, f"lot:{lot_id}", {"sale_id": lot.basta_sale_id}, lot_id=lot_id, sale_id=lot.sale_id)
-    sale_id = lot.basta_sale_id
+        _plan_lot(session, lot)
+    outcome = desk.settle(f"lot:{lot_id}", listing_lot(desk, lot))
+    return "refused" if outcome.came is Came.REFUSED else "listed"
+
+
+def _plan_lot(session: Session, lot: Lot) -> None:
+    assert lot.basta_sale_id
+    effects.plan(session, f"lot:{lot.id}", {"sale_id": lot.basta_sale_id}, lot_id=lot.id, sale_id=lot.sale_id)
+
+
+def listing_lot(desk: Desk, lot: Lot) -> Manner:
+    """How a lot's item is looked for, made and recorded."""
+    lot_id, sale_id = lot.id, lot.basta_sale_id or ""
 
     def look(_: Attempt) -> Answer | None:
         found = [item for item in desk.basta.items(sale_id) if item.external_id == external_id_of(desk, lot_id)]
@@ -113,6 +144,4 @@ def list_lot(desk: Desk, lot_id: int) -> str:
     def undo(item_id: str) -> None:
         desk.basta.remove_item(sale_id, item_id)  # nobody could be sold what no lot of ours stands behind
 
-    manner = Manner(look=look, act=act, record=record, refused=refused, undo=undo)
-    outcome = desk.settle(f"lot:{lot_id}", manner)
-    return "refused" if outcome.came is Came.REFUSED else "listed"
+    return Manner(look=look, act=act, record=record, refused=refused, undo=undo)

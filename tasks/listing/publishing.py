@@ -13,11 +13,12 @@ from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk
 from tasks.editing import adopt_edits
 from tasks.listing.making import new_item
+from tasks.listing.unlisting import PICTURELESS, unlist
 from tasks.lots import effects
 from tasks.lots.clock import now, sleep
 from tasks.lots.manners import Answer, Attempt, Came, Manner
 from tasks.lots.models import Lot, Sale
-from tasks.lots.moving import follow, move
+from tasks.lots.moving import follow
 from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
 from tasks.retrying import Log
@@ -61,7 +62,7 @@ def publish(desk: Desk, sale_row: int, tell: Log) -> Published:
             desk.basta.update_item(sale.basta_sale_id, lot.basta_item_id, new_item(desk, lot))
         note = _demand_address(desk, sale.basta_sale_id, tell)
         _read_back(desk, sale.basta_sale_id, lots)
-        _publish(desk, sale, lots)
+        _publish(desk, sale)
     with desk.record.read() as session:
         if session.get_one(Sale, sale_row).published_at is None:
             raise NotPublished("no lot with a picture is left in the sale: nothing is published")
@@ -111,28 +112,9 @@ def _unlist_pictureless(desk: Desk, sale: Sale, tell: Log) -> int:
                 adopt_edits(session, ours, items[lot.basta_item_id])
         if not pictures:
             tell.warning("Lot %s leaves the sale: no picture of it could be uploaded", lot.id)
-            _unlist(desk, lot)
+            unlist(desk, lot.id, PICTURELESS)
             removed += 1
     return removed
-
-
-def _unlist(desk: Desk, lot: Lot) -> None:
-    item_id, sale_id = lot.basta_item_id or "", lot.basta_sale_id or ""
-
-    def look(_: Attempt) -> Answer | None:
-        gone = all(item.id != item_id for item in desk.basta.items(sale_id))
-        return Answer(item_id, {}) if gone else None
-
-    def act(_: Attempt) -> Answer:
-        desk.basta.remove_item(sale_id, item_id)
-        return Answer(item_id, {})
-
-    def record(session: Session, _: Attempt, __: Answer) -> None:
-        move(session, lot.id, LotStatus.CANCELLED, why="no picture of it could be uploaded")
-
-    with desk.record.write() as session:
-        effects.plan(session, f"unlist:{lot.id}", {"item_id": item_id}, lot_id=lot.id)
-    desk.settle(f"unlist:{lot.id}", Manner(look=look, act=act, record=record, conclusive=True))
 
 
 def _dated(desk: Desk, sale_row: int) -> list[Lot]:
@@ -161,18 +143,7 @@ def _demand_address(desk: Desk, sale_id: str, tell: Log) -> str:
         return "without the address policy, which this account does not know"
     with desk.record.write() as session:
         effects.plan(session, "policy", {"code": POLICY})
-
-    def look(_: Attempt) -> Answer | None:
-        found = [policy for policy in desk.basta.policies() if policy.code == POLICY]
-        return Answer(found[0].id, {}) if found else None
-
-    def act(attempt: Attempt) -> Answer:
-        if found := look(attempt):
-            return found
-        made = desk.basta.create_policy(POLICY, "A shipping address is needed to bid.", POLICY_RULE)
-        return Answer(made.id, {})
-
-    policy = desk.settle("policy", Manner(look=look, act=act))
+    policy = desk.settle("policy", making_policy(desk))
     if policy.came is not Came.DONE or policy.vendor_id is None:
         raise NotPublished(f"the address policy cannot be made: {policy.error}")
     try:
@@ -184,6 +155,22 @@ def _demand_address(desk: Desk, sale_id: str, tell: Log) -> str:
     return "behind the address policy"
 
 
+def making_policy(desk: Desk) -> Manner:
+    """How the policy is looked for and made."""
+
+    def look(_: Attempt) -> Answer | None:
+        found = [policy for policy in desk.basta.policies() if policy.code == POLICY]
+        return Answer(found[0].id, {}) if found else None
+
+    def act(attempt: Attempt) -> Answer:
+        if found := look(attempt):
+            return found
+        made = desk.basta.create_policy(POLICY, "A shipping address is needed to bid.", POLICY_RULE)
+        return Answer(made.id, {})
+
+    return Manner(look=look, act=act)
+
+
 def _read_back(desk: Desk, sale_id: str, lots: list[Lot]) -> None:
     """What is about to be published is what we mean, item by item."""
     items = {item.id: item for item in desk.basta.items(sale_id)}
@@ -193,9 +180,17 @@ def _read_back(desk: Desk, sale_id: str, lots: list[Lot]) -> None:
             raise NotPublished(f"lot {lot.id} does not read back from Basta as it was put there")
 
 
-def _publish(desk: Desk, sale: Sale, lots: list[Lot]) -> None:
-    assert sale.basta_sale_id
-    sale_id = sale.basta_sale_id
+def _publish(desk: Desk, sale: Sale) -> None:
+    with desk.record.write() as session:
+        effects.plan(session, f"publish:{sale.id}", {"sale_id": sale.basta_sale_id}, sale_id=sale.id)
+    outcome = desk.settle(f"publish:{sale.id}", publishing_sale(desk, sale))
+    if outcome.came is Came.PAUSED:
+        raise NotPublished("sourcing is paused: nothing is published")
+
+
+def publishing_sale(desk: Desk, sale: Sale) -> Manner:
+    """How a sale is seen to be published, published, and recorded with the lots that are in it."""
+    sale_id = sale.basta_sale_id or ""
 
     def look(_: Attempt) -> Answer | None:
         theirs = desk.basta.sale(sale_id)
@@ -208,12 +203,8 @@ def _publish(desk: Desk, sale: Sale, lots: list[Lot]) -> None:
     def record(session: Session, _: Attempt, __: Answer) -> None:
         row = session.get_one(Sale, sale.id)
         row.published_at, row.status = now(), "PUBLISHED"
-        for lot in lots:
+        for lot in _listed(session, sale.id):
             follow(session, lot.id, LotStatus.PUBLISHED)
 
-    with desk.record.write() as session:
-        effects.plan(session, f"publish:{sale.id}", {"sale_id": sale_id}, sale_id=sale.id)
     # Publishing twice is refused by Basta itself.
-    outcome = desk.settle(f"publish:{sale.id}", Manner(look=look, act=act, record=record, conclusive=True))
-    if outcome.came is Came.PAUSED:
-        raise NotPublished("sourcing is paused: nothing is published")
+    return Manner(look=look, act=act, record=record, conclusive=True)

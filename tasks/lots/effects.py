@@ -7,6 +7,9 @@ Anything that changes the outside world is an effect: a row whose key is made of
     look     after any earlier attempt: ask the vendor by our key, and adopt what is there
     act      call, under the vendor key = effect key + generation + the record's name
     record   the vendor's id, the lot's move, ledger and history: one transaction, guarded by the owner
+    ask      look, and act in no case: what is there is adopted, what is proven absent is PLANNED again
+
+What was proven absent keeps the time of its last attempt, so that whoever performs it looks first all the same.
 
 A record that was put back from a backup plans nothing as new: until it is reconciled, every effect may have happened
 in the time that is lost, and looks first.
@@ -24,7 +27,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from tasks.lots import late, pauses, restored
@@ -92,10 +95,11 @@ def unproven(session: Session, kind: str) -> dict[int, datetime]:
 
 
 def drop(session: Session, key: str, why: str) -> bool:
-    """Give up an effect that nobody acted on; False when somebody did, or may have."""
+    """Give up an effect that nobody acted on, or that is proven absent; False when somebody acted, or may have."""
     dropped = session.execute(
         update(Effect)
-        .where(Effect.key == key, Effect.state == State.PLANNED, Effect.attempts == 0)
+        .where(Effect.key == key, Effect.state == State.PLANNED)
+        .where(or_(Effect.attempts == 0, Effect.absent_since.is_not(None)))
         .values(state=State.DROPPED, error=why, settled_at=now())
         .returning(Effect.key)
         .execution_options(synchronize_session="fetch")
@@ -103,11 +107,15 @@ def drop(session: Session, key: str, why: str) -> bool:
     return dropped is not None
 
 
-def give_up(session: Session, key: str, why: str) -> None:
-    """Never do an effect of this record's lost time, of which nobody can tell whether it happened."""
+def give_up(session: Session, key: str, why: str, *, begun: bool = False) -> None:
+    """Never do an effect again of which nobody can tell, now or later, whether it happened.
+
+    Args:
+        begun: also one that this record knows to have been tried; else only one of a restored record's lost time.
+    """
+    query = update(Effect).where(Effect.key == key, Effect.state.not_in(SETTLED), Effect.owner.is_(None))
     session.execute(
-        update(Effect)
-        .where(Effect.key == key, Effect.state.not_in(SETTLED), Effect.attempts == 0)
+        (query if begun else query.where(Effect.attempts == 0))
         .values(state=State.DROPPED, error=why, settled_at=now())
         .execution_options(synchronize_session="fetch")
     )
@@ -155,6 +163,16 @@ def reopen(session: Session, key: str, request: Mapping[str, Any]) -> bool:
     return again is not None
 
 
+def to_ask(session: Session) -> list[Effect]:
+    """Every effect that somebody may have made happen and that nobody saw the end of, nobody being at work on it.
+
+    What was proven absent is among them until it is settled: a request that was slow may still have landed.
+    """
+    idle = or_(Effect.owner.is_(None), Effect.lease_until <= now())
+    query = select(Effect).where(UNSETTLED, Effect.acted_at.is_not(None), idle)
+    return list(session.scalars(query.order_by(Effect.created_at, Effect.key)))
+
+
 def free_expired(session: Session) -> int:
     """Let go of every claim whose lease is over: whoever held it is gone. What was begun is UNKNOWN, and looked up.
 
@@ -185,11 +203,47 @@ def perform(record: Record, key: str, manner: Manner, *, refusal: type[Exception
         return claim
     owner, attempt, fresh = claim
     if not fresh:
-        found = _look(record, key, owner, attempt, manner, quiet)
+        found = _look(record, owner, attempt, manner)
         if isinstance(found, Outcome):
             return found
-        attempt = found
+        begun = _begin_again(record, key, owner, manner, found, quiet)
+        if isinstance(begun, Outcome):
+            return begun
+        attempt = begun
     return _act(record, owner, attempt, manner, refusal)
+
+
+def ask(record: Record, key: str, manner: Manner, *, quiet: timedelta) -> Outcome:
+    """Look what became of an effect that somebody began, and adopt what is there; nothing is done in any case.
+
+    What is not there when the quiet time has passed is proven absent (`Came.ABSENT`), and PLANNED again for whoever
+    wants it. A vendor that refuses a second one lets nothing be proven earlier: it makes acting safe, not absence
+    certain. A pause stops no look.
+
+    Raises:
+        LookupError: nobody planned the effect.
+    """
+    claim = _claim(record, key, manner, only_to_look=True)
+    if isinstance(claim, Outcome):
+        return claim
+    owner, attempt, _ = claim
+    found = _look(record, owner, attempt, manner)
+    if isinstance(found, Outcome):
+        return found
+    with record.write() as session:
+        effect = _locked(session, key)
+        if effect.owner != owner:
+            return Outcome(Came.BUSY)
+        effect.owner, effect.lease_until = None, None
+        half_built = found is Resume.HALF_BUILT
+        if _is_too_early(effect, replace(manner, conclusive=False), quiet):
+            return _not_yet(effect)
+        effect.state = State.PLANNED
+        if half_built:
+            effect.attempts, effect.absent_since = max(effect.attempts, 1), None  # somebody began it, restored or not
+        what = "half built" if half_built else "not there"
+        effect.error = f"{what} at {now():%d %b %H:%M} UTC, when it was asked about"
+        return Outcome(Came.ABSENT, error=effect.error)
 
 
 def _settled(effect: Effect) -> Outcome:
@@ -197,7 +251,9 @@ def _settled(effect: Effect) -> Outcome:
     return Outcome(came, effect.vendor_id, effect.answer or {}, effect.error)
 
 
-def _claim(record: Record, key: str, manner: Manner) -> Outcome | tuple[str, Attempt, bool]:
+def _claim(
+    record: Record, key: str, manner: Manner, *, only_to_look: bool = False
+) -> Outcome | tuple[str, Attempt, bool]:
     """Take the effect for this worker. The first attempt begins here; later ones only after a look."""
     at, owner = now(), secrets.token_hex(8)
     with record.write() as session:
@@ -206,9 +262,11 @@ def _claim(record: Record, key: str, manner: Manner) -> Outcome | tuple[str, Att
             return _settled(effect)
         if effect.lease_until and effect.lease_until > at:
             return Outcome(Came.BUSY)
-        if pauses.stops(session, effect.kind):
+        if not only_to_look and pauses.stops(session, effect.kind):
             return Outcome(Came.PAUSED)
         before = effect.acted_at
+        if before is None and only_to_look:
+            return Outcome(Came.ABSENT)  # nobody ever acted
         if before is None:
             effect.state, effect.attempts, effect.acted_at = State.IN_FLIGHT, 1, at
         else:
@@ -247,41 +305,54 @@ def _vendor_key(record: Record, effect: Effect) -> str:
     return record.known_as(f"{effect.key}:g{effect.generation}")
 
 
-def _look(
-    record: Record, key: str, owner: str, attempt: Attempt, manner: Manner, quiet: timedelta
-) -> Outcome | Attempt:
-    """Ask the vendor what became of the earlier attempts; the next attempt when nothing did."""
+def _look(record: Record, owner: str, attempt: Attempt, manner: Manner) -> Outcome | Resume | None:
+    """Ask the vendor what became of the earlier attempts: what is there is adopted; else what it says instead."""
     try:
         answer = manner.look(attempt)
     except Exception as error:
-        return _leave(record, key, owner, error)
+        return _leave(record, attempt.key, owner, error)
     if isinstance(answer, Answer):
         return _record(record, owner, replace(attempt, adopted=True), manner, answer, State.ADOPTED)
-    at = now()
+    return answer
+
+
+def _begin_again(
+    record: Record, key: str, owner: str, manner: Manner, found: Resume | None, quiet: timedelta
+) -> Outcome | Attempt:
+    """The next attempt, where the earlier ones are proven to have come to nothing, or to a half."""
     with record.write() as session:
         effect = _locked(session, key)
         if effect.owner != owner:
             return Outcome(Came.BUSY)
-        seen_absent = effect.absent_since
-        effect.absent_since = seen_absent or at
-        acted = effect.acted_at or at
-        half_built = answer is Resume.HALF_BUILT
-        too_early = not manner.conclusive and not half_built and at < acted + quiet
-        if manner.twice and (seen_absent is None or at < seen_absent + quiet):
-            too_early = True
-        if too_early:
-            effect.owner, effect.lease_until, effect.state = None, None, State.UNKNOWN
-            effect.error = "the vendor does not show it yet; looking again after the quiet time"
-            return Outcome(Came.WAITING, error=effect.error)
+        half_built = found is Resume.HALF_BUILT
+        if _is_too_early(effect, replace(manner, conclusive=manner.conclusive or half_built), quiet):
+            effect.owner, effect.lease_until = None, None
+            return _not_yet(effect)
         if manner.most is not None and effect.attempts >= manner.most:
             effect.owner, effect.lease_until, effect.state = None, None, State.UNKNOWN
             effect.error = f"tried {effect.attempts} times without effect: a person must decide"
             return Outcome(Came.WAITING, error=effect.error)
+        at = now()
         effect.attempts += 1
         effect.generation += 0 if half_built else 1
         effect.acted_at, effect.absent_since, effect.state = at, None, State.IN_FLIGHT
         effect.lease_until = at + timedelta(seconds=manner.deadline) + LEASE_MARGIN
         return _attempt(record, effect, owner)
+
+
+def _is_too_early(effect: Effect, manner: Manner, quiet: timedelta) -> bool:
+    """Whether a look that found nothing just now proves nothing yet; when nothing was seen first is kept."""
+    at, seen_absent = now(), effect.absent_since
+    effect.absent_since = seen_absent or at
+    if manner.twice and (seen_absent is None or at < seen_absent + quiet):
+        return True
+    return not manner.conclusive and at < (effect.acted_at or at) + quiet
+
+
+def _not_yet(effect: Effect) -> Outcome:
+    effect.state = State.UNKNOWN
+    effect.error = "the vendor does not show it yet; looking again after the quiet time"
+    return Outcome(Came.WAITING, error=effect.error)
 
 
 def _act(record: Record, owner: str, attempt: Attempt, manner: Manner, refusal: type[Exception]) -> Outcome:

@@ -15,13 +15,13 @@ from tasks.lots.records import Effect
 class State(StrEnum):
     """Where an effect stands."""
 
-    PLANNED = "PLANNED"  # nobody acted yet
+    PLANNED = "PLANNED"  # nobody acted yet, or what somebody did is proven to be without effect
     IN_FLIGHT = "IN_FLIGHT"  # somebody acts, or died acting
     UNKNOWN = "UNKNOWN"  # somebody acted, and does not know what came of it
     DONE = "DONE"
     REFUSED = "REFUSED"  # the vendor understood and said no
     ADOPTED = "ADOPTED"  # found at the vendor, or made by hand there
-    DROPPED = "DROPPED"  # given up before anybody acted
+    DROPPED = "DROPPED"  # given up before anybody acted, or without effect
 
 
 SETTLED = frozenset({State.DONE, State.REFUSED, State.ADOPTED, State.DROPPED})
@@ -37,6 +37,7 @@ class Came(StrEnum):
     WAITING = "waiting"  # unknown, or too early to tell: look again next cycle
     BUSY = "busy"  # another worker holds it
     PAUSED = "paused"  # the operator stopped this kind of work
+    ABSENT = "absent"  # asked about only: it is proven that it did not happen, or not to its end
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,7 @@ MAYBE_SENT = "it may have gone out in the time that the restored record does not
 #: Between the ids of one life of the record and the next: no backup is so old.
 STRIDE = 1_000_000
 _MARKED_AT = select(Stamp.value).where(Stamp.name == MARK)  # built once: it is asked before every effect
-WHY = (
-    "the record was restored: it goes on when `pipeline reconcile` is clean; "
-    "what sourcing had begun then, only `pipeline resume sourcing` and its next run ask about"
-)
+WHY = "the record was restored: it goes on when `pipeline reconcile` is clean"
 #: Rows whose ids are part of what the vendors know.
 NAMED: tuple[type[Base], ...] = (SourcingRun, Sale, Buyer, Invoice, Lot)
 
@@ -53,7 +50,9 @@ def mark(session: Session) -> int:
     mails = update(Effect).where(unsettled, Effect.kind == "mail")
     session.execute(mails.values(state="DROPPED", error=MAYBE_SENT, settled_at=now(), owner=None, lease_until=None))
     session.execute(
-        update(Effect).where(unsettled).values(state="UNKNOWN", acted_at=now(), owner=None, lease_until=None)
+        update(Effect)
+        .where(unsettled)
+        .values(state="UNKNOWN", acted_at=now(), absent_since=None, owner=None, lease_until=None)
     )
     session.flush()
     return floor

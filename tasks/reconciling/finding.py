@@ -23,6 +23,7 @@ class What(StrEnum):
     DUPLICATE = "duplicate"  # the vendor has it twice
     UNKNOWN = "unknown"  # an effect whose end nobody knows
     PROMISE = "promise"  # our own record breaks a promise
+    UNDONE = "undone"  # known not to have happened, and nobody does it but a person
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Report:
     unread: dict[str, str] = field(default_factory=dict)  # vendor -> why it could not be read
     unlooked: str | None = None  # why not every effect of unknown end was asked about at its vendor; None when all were
     unknown_yet: list[Finding] = field(default_factory=list)  # effects that are so young that they are no difference
+    undone: list[Finding] = field(default_factory=list)  # what was begun by hand, did not happen, and waits for a hand
 
     @property
     def clean(self) -> bool:
@@ -106,6 +108,7 @@ class Report:
             "unread": self.unread,
             "unlooked": self.unlooked,
             "unknown_yet": [effect.row() for effect in self.unknown_yet],
+            "undone": [effect.row() for effect in self.undone],
         }
 
     def sentence(self) -> str:

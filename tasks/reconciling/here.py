@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from tasks.batching import WAITS
-from tasks.lots import incidents, pauses
+from tasks.lots import incidents
 from tasks.lots.clock import now
 from tasks.lots.ledger import Kind
 from tasks.lots.manners import State
@@ -50,7 +50,7 @@ def unknown_yet(session: Session, named: Collection[str] = ()) -> list[Finding]:
         named: the effects that are named as differences already.
     """
     left = (effect for effect in _open(session) if effect.key not in named and not _is_at_work(effect))
-    return [Finding(VENDOR, What.UNKNOWN, one.key, f"not known yet, {_fate(session, one)}") for one in left]
+    return [Finding(VENDOR, What.UNKNOWN, one.key, f"not known yet, {_fate(one)}") for one in left]
 
 
 def all_known(session: Session) -> bool:
@@ -62,7 +62,7 @@ def _long_unknown(session: Session) -> Iterator[Finding]:
     long_ago = now() - LONG_UNKNOWN
     for effect in _open(session):
         if _since(effect) <= long_ago:
-            yield Finding(VENDOR, What.UNKNOWN, effect.key, f"unknown {_fate(session, effect)}")
+            yield Finding(VENDOR, What.UNKNOWN, effect.key, f"unknown {_fate(effect)}")
 
 
 def _open(session: Session) -> list[Effect]:
@@ -74,10 +74,8 @@ def _is_at_work(effect: Effect) -> bool:
     return effect.state == State.IN_FLIGHT and effect.lease_until is not None and effect.lease_until > now()
 
 
-def _fate(session: Session, effect: Effect) -> str:
-    stops = [one.scope for one in pauses.current(session) if effect.kind in pauses.STOPS[one.scope]]
-    paused = "".join(f"; `pipeline resume {scope}` lets it be asked about" for scope in stops)
-    return f"since {_since(effect):%d %b %H:%M} UTC: {effect.error or 'nobody came back'}{paused}"
+def _fate(effect: Effect) -> str:
+    return f"since {_since(effect):%d %b %H:%M} UTC: {effect.error or 'nobody came back'}"
 
 
 def _since(effect: Effect) -> datetime:

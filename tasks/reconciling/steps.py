@@ -13,7 +13,7 @@ from tasks.desk import Desk, desk
 from tasks.lots import incidents, restored
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
-from tasks.reconciling import at_basta, at_cj, at_stripe, here
+from tasks.reconciling import at_basta, at_cj, at_stripe, here, undone
 from tasks.reconciling.finding import Finding, Report, Tie, What, lasting
 from tasks.retrying import READING, run_logger, task
 
@@ -41,14 +41,16 @@ def compare_with(vendor: str) -> tuple[list[Finding], list[Tie]]:
     return found, ties
 
 
-def compare(unlooked: str | None = None) -> Report:
+def compare(unlooked: str | None = None, between: Callable[[], None] = lambda: None) -> Report:
     """Every vendor, and our own promises; one that cannot be read does not hide the others.
 
     Args:
         unlooked: why the look-up of the unknown effects before this was not done, or not whole.
+        between: called before each vendor.
     """
     report = Report(unlooked=unlooked)
     for vendor in COMPARE:
+        between()
         try:
             findings, ties = compare_with(vendor)
         except ServiceError as error:
@@ -60,6 +62,7 @@ def compare(unlooked: str | None = None) -> Report:
         report.findings += lasting(found, _here())
     with desk().record.read() as session:
         report.unknown_yet += here.unknown_yet(session, {one.about for one in report.findings})
+        report.undone += undone.by_hand(session)
     return report
 
 
@@ -77,6 +80,8 @@ def conclude(report: Report) -> None:
         log.error("%s, %s %s: %s", finding.vendor, finding.what.value, finding.about, finding.text)
     for effect in report.unknown_yet:
         log.warning("%s: %s", effect.about, effect.text)
+    for effect in report.undone:
+        log.warning("%s: %s", effect.about, effect.text)
     for vendor, why in report.unread.items():
         log.error("%s could not be read: %s", vendor, why)
     if report.unlooked:
@@ -84,7 +89,7 @@ def conclude(report: Report) -> None:
     if flow_run.id:
         ties: list[dict[str, object]] = [dict(tie.row()) for tie in report.ties]
         create_table_artifact(table=ties, key="books", description="Our ledger beside the vendors' books, in cents")
-        named = [*report.findings, *report.unknown_yet]
+        named = [*report.findings, *report.unknown_yet, *report.undone]
         found = [finding.row() for finding in named] or [{"what": "nothing differs"}]
         create_table_artifact(table=found, key="differences", description=report.sentence())
     with desk().record.write() as session:

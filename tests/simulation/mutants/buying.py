@@ -29,17 +29,17 @@ MUTANTS = (
         "every attempt orders under another number",
         (
             Cut(
-                f"{ORDERING}:_creating",
+                f"{ORDERING}:creating",
                 "def look(attempt: Attempt)",
                 "made = []\n\n    def look(attempt: Attempt)",
             ),
             Cut(
-                f"{ORDERING}:_creating",
+                f"{ORDERING}:creating",
                 '            number=request["number"],',
                 "            number=(made.append(f\"{request['number']}-{now():%H%M%S}\") or made[-1]),",
             ),
             Cut(
-                f"{ORDERING}:_creating",
+                f"{ORDERING}:creating",
                 "lot.cj_order_id, lot.error_message = answer.vendor_id, None",
                 "lot.cj_order_id, lot.error_message = answer.vendor_id, None\n"
                 "        lot.cj_order_number = made[-1] if made else lot.cj_order_number",
@@ -74,7 +74,7 @@ MUTANTS = (
     Mutant(
         "paid-again-at-once",
         "an order that does not show its payment yet is paid again",
-        (Cut(f"{ORDERING}:pay_order", "twice=True, most=MOST_PAYS", "conclusive=True"),),
+        (Cut(f"{ORDERING}:paying", "twice=True, most=MOST_PAYS", "conclusive=True"),),
         Scene(
             "CJ takes its time over a payment",
             lots=(1,),
@@ -110,7 +110,7 @@ MUTANTS = (
     Mutant(
         "payment-believed",
         "what the pay call answers is taken for the truth",
-        (Cut(f"{ORDERING}:pay_order", "return Proof.BY_READING", "return Answer(order_id, {})"),),
+        (Cut(f"{ORDERING}:paying", "return Proof.BY_READING", "return Answer(order_id, {})"),),
         Scene("CJ lies about a payment", lots=(1, 2), happenings=("cj lies about a payment",), hours=(0.0, 0.0)),
     ),
     Mutant(
@@ -273,7 +273,7 @@ MUTANTS = (
         "why a lot was ordered tells where it goes",
         (
             Cut(
-                f"{ORDERING}:confirm_order",
+                f"{ORDERING}:confirming",
                 "move(session, lot_id, LotStatus.CJ_ORDERED)",
                 'move(session, lot_id, LotStatus.CJ_ORDERED, why=f"goes to {lock(session, lot_id).ship_to}")',
             ),

@@ -74,8 +74,8 @@ def _failing_inside(stage: Rehearsal) -> None:
     stage.bank.fail_inside("POST /v1/invoices/{id}/pay")
 
 
-PERFORM, CLAIM, LOOK, ACT, RECORD = (
-    f"tasks.lots.effects:{name}" for name in ("perform", "_claim", "_look", "_act", "_record")
+PERFORM, CLAIM, TOO_EARLY, AGAIN, ACT, RECORD = (
+    f"tasks.lots.effects:{name}" for name in ("perform", "_claim", "_is_too_early", "_begin_again", "_act", "_record")
 )
 MUTANTS = (
     Mutant(
@@ -105,7 +105,7 @@ MUTANTS = (
     Mutant(
         "quiet-time-ignored",
         "what a look does not find is at once done again",
-        (Cut(LOOK, "not manner.conclusive and not half_built and at < acted + quiet", "False"),),
+        (Cut(TOO_EARLY, "not manner.conclusive and at < (effect.acted_at or at) + quiet", "False"),),
         LATE_AT_BASTA,
     ),
     Mutant(
@@ -126,7 +126,7 @@ MUTANTS = (
     Mutant(
         "generation-never-rises",
         "Stripe's stored failure is asked for again and again",
-        (Cut(LOOK, "effect.generation += 0 if half_built else 1", "effect.generation += 0"),),
+        (Cut(AGAIN, "effect.generation += 0 if half_built else 1", "effect.generation += 0"),),
         Scene("Stripe fails inside", lots=(1,), stage=_failing_inside, judge=delivered),
     ),
     Mutant(
@@ -145,7 +145,7 @@ MUTANTS = (
     Mutant(
         "pause-read-once-a-cycle",
         "what is stopped in the middle of a cycle goes on to its end",
-        (Cut(CLAIM, "if pauses.stops(session, effect.kind):", "if False:"),),
+        (Cut(CLAIM, "if not only_to_look and pauses.stops(session, effect.kind):", "if False:"),),
         Scene(
             "buying is paused in the middle of a cycle",
             lots=(2, 3),

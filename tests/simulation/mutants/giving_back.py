@@ -52,9 +52,9 @@ MUTANTS = (
         "refund-not-looked-for",
         "a refund whose answer was lost is made again",
         (
-            Cut("tasks.refunding:_giving_back", "        if found := look(attempt):\n            return found\n", ""),
+            Cut("tasks.refunding:giving_back", "        if found := look(attempt):\n            return found\n", ""),
             Cut(
-                "tasks.refunding:_giving_back",
+                "tasks.refunding:giving_back",
                 'if note.refund_ref == ref and note.status == "issued":',
                 "if False:",
             ),
@@ -66,7 +66,7 @@ MUTANTS = (
         "two refunds of one amount are one",
         (
             Cut(
-                "tasks.refunding:_giving_back",
+                "tasks.refunding:giving_back",
                 "refund_cents=cents, refund_ref=ref, key=attempt.vendor_key",
                 'refund_cents=cents, refund_ref=ref, key=f"refund-{cents // 10_000}"',
             ),

@@ -12,7 +12,7 @@ MUTANTS = (
     Mutant(
         "sale-not-found-again",
         "a run that goes on makes its sale anew",
-        (Cut("tasks.listing.making:make_sale", "return Answer(found.id, {}) if found else None", "return None"),),
+        (Cut("tasks.listing.making:making_sale", "return Answer(found.id, {}) if found else None", "return None"),),
         KILLED,
     ),
     Mutant(
@@ -20,7 +20,7 @@ MUTANTS = (
         "a lot that may be in its sale is put there again",
         (
             Cut(
-                "tasks.listing.making:list_lot",
+                "tasks.listing.making:listing_lot",
                 'return Answer(found[0].id, {"number": found[0].item_number}) if found else None',
                 "return None",
             ),
@@ -33,8 +33,8 @@ MUTANTS = (
         (
             Cut("flows.sourcing:_finish", "if not cycle.whole:", "if False:"),
             Cut(
-                "tasks.listing.publishing:_publish",
-                "for lot in lots:",
+                "tasks.listing.publishing:publishing_sale",
+                "for lot in _listed(session, sale.id):",
                 "for lot in session.scalars(select(Lot).where(Lot.sale_id == sale.id, Lot.status != 'CANCELLED')):",
             ),
         ),
@@ -69,8 +69,8 @@ MUTANTS = (
         (
             Cut(
                 "tasks.listing.making:list_lot",
-                'desk.settle(f"lot:{lot_id}", manner)',
-                'desk.perform(f"lot:{lot_id}", manner)\n'
+                'desk.settle(f"lot:{lot_id}", listing_lot(desk, lot))',
+                'desk.perform(f"lot:{lot_id}", listing_lot(desk, lot))\n'
                 "    if outcome.came is Came.WAITING:\n        with desk.record.write() as session:\n"
                 "            move(session, lot_id, LotStatus.CANCELLED, why=outcome.error)",
             ),

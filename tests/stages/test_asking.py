@@ -1,0 +1,319 @@
+"""Every night each vendor is asked what became of everything that was begun: found, it is adopted; absent, not done."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from deployments.sandbox.faults import Fault
+from tasks.clients.service import ServiceUnavailable
+from tasks.desk import Unsettled
+from tasks.listing.publishing import NotPublished
+from tasks.lots import copies, effects, pauses
+from tasks.lots.records import Effect
+from tasks.notifying.mails import KEYS_LAST
+from tasks.reconciling.asking import ASKERS, NOT_ASKED
+from tests.simulation.rehearsal import HOUR, Rehearsal
+from tests.stages.test_handling import cancel, published, unconfirmed
+from tests.stages.test_listing import one_sale_of_two
+from tests.stages.test_restoring import marked, put_back
+
+TASKS = Path(__file__).parents[2] / "tasks"
+LANDED = pytest.mark.parametrize("landed", [True, False], ids=["it happened", "it did not"])
+
+
+class TestTheTable:
+    """Which vendor is asked about which kind of effect; whoever plans a new kind says here who asks about it."""
+
+    WHO = {
+        "sale": "Basta",
+        "lot": "Basta",
+        "image": "Basta",
+        "policy": "Basta",
+        "publish": "Basta",
+        "unlist": "Basta",
+        "basta-order": "Basta",
+        "basta-publish": "Basta",
+        "basta-invoice": "Basta",
+        "basta-payment": "Basta",
+        "basta-cancel": "Basta",
+        "customer": "Stripe",
+        "place": "Stripe",
+        "invoice": "Stripe",
+        "pay": "Stripe",
+        "void": "Stripe",
+        "refund": "Stripe",
+        "cj-order": "CJ",
+        "cj-confirm": "CJ",
+        "cj-pay": "CJ",
+        "cj-delete": "CJ",
+    }
+    #: Sent again under its key by each cycle, for a day; and adopted in the moment in which it is seen.
+    NOT = {"mail", "edit"}
+
+    def test_every_kind_that_is_planned_anywhere_is_asked_about_at_its_vendor(self) -> None:
+        assert {kind: asker.vendor for kind, asker in ASKERS.items()} == self.WHO
+        assert set(NOT_ASKED) == self.NOT
+        assert set(kinds_planned()) == {*self.WHO, *self.NOT}
+
+
+def kinds_planned() -> Iterator[str]:
+    """The kinds of all keys with which the product plans or adopts an effect, as its source has them."""
+    texts = [path.read_text() for path in TASKS.rglob("*.py") if path.name != "effects.py"]
+    trees = [ast.parse(text) for text in texts if "effects.plan(" in text or "effects.adopt(" in text]
+    functions = [one for tree in trees for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
+    makers = {one.name: one for one in functions}
+    for function in functions:
+        for call in ast.walk(function):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("effects.plan", "effects.adopt"):
+                key = call.args[1]
+                if isinstance(key, ast.Name):  # written just above
+                    key = dict(written(function))[key.id]
+                if isinstance(key, ast.Call):
+                    body = makers[ast.unparse(key.func)].body
+                    key = next(one.value for one in body if isinstance(one, ast.Return) and one.value)
+                if not isinstance(key, ast.Attribute):  # the key of one that was planned before
+                    yield ast.unparse(key).strip("f'\"").split(":")[0]
+
+
+def written(function: ast.FunctionDef) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a function gives, and to what."""
+    for one in ast.walk(function):
+        if isinstance(one, ast.Assign):
+            names, values = one.targets[0], one.value
+            pairs = (
+                zip(names.elts, values.elts, strict=True)
+                if isinstance(names, ast.Tuple) and isinstance(values, ast.Tuple)
+                else [(names, values)]
+            )
+            yield from ((ast.unparse(name), value) for name, value in pairs)
+
+
+def strike(stage: Rehearsal, vendor: str, write: str, *, landed: bool) -> Fault:
+    fault = Fault(vendor, write, "timeout_after" if landed else "timeout_before")
+    stage.world.faults.plan(fault)
+    return fault
+
+
+def source(stage: Rehearsal, **more: bool) -> bool:
+    with suppress(RuntimeError, ServiceUnavailable, Unsettled, NotPublished):
+        return bool(stage.source(products=2, **more).is_completed())
+    return False
+
+
+class TestWhatSourcingHadBegun:
+    """Only the next sourcing run asked about it before."""
+
+    @LANDED
+    @pytest.mark.parametrize(
+        ("write", "key"),
+        [
+            ("createSale", "sale:1"),
+            ("createItemForSale", "lot:1"),
+            ("PUT upload", "image:1:1"),
+            ("createSaleRegistrationPolicy", "policy"),
+            ("publishSale", "publish:1"),
+        ],
+    )
+    def test_it_is_asked_about_and_the_run_goes_on_from_there(
+        self, stage: Rehearsal, write: str, key: str, landed: bool
+    ) -> None:
+        strike(stage, "basta", write, landed=landed)
+        assert not source(stage)
+        assert stage.effect(key).state == "UNKNOWN"
+        stage.advance(200)
+        made = stage.calls("basta", write)
+        report = stage.reconcile()
+        assert report.clean, report.sentence()
+        assert stage.effect(key).state == ("ADOPTED" if landed else "PLANNED")
+        assert stage.calls("basta", write) == made
+        assert landed or key == "policy" or "--publish` goes on with it" in report.undone[0].text
+        assert source(stage)
+        one_sale_of_two(stage)
+        assert stage.reconcile().undone == []
+
+    def test_all_lots_of_a_sale_cost_one_look(self, stage: Rehearsal) -> None:
+        stage.world.faults.plan(Fault("basta", "createItemForSale", "timeout_before", times=2))
+        assert not source(stage)
+        stage.advance(200)
+        seen: list[str] = []
+        stage.exchange.before = seen.append
+        assert stage.reconcile().clean
+        asked = seen[: seen.index("basta items") + 2] if "basta items" in seen else seen
+        assert {stage.effect(f"lot:{lot}").state for lot in (1, 2)} == {"PLANNED"}
+        assert sum(label.endswith("items") for label in seen) <= 2, asked  # the asking, and the comparison
+
+    def test_before_the_quiet_time_it_is_named_and_a_vendor_that_is_away_too(self, stage: Rehearsal) -> None:
+        strike(stage, "basta", "createSale", landed=False)
+        assert not source(stage)
+        assert stage.reconcile().sentence() == "not known yet: sale:1."
+        stage.advance(200)
+        stage.world.faults.plan(Fault("basta", "*", "500_before", times=99))
+        report = stage.reconcile()
+        assert [one.about for one in report.unknown_yet] == ["sale:1"]
+        assert "Basta" in report.unread
+
+
+class TestWhatACommandHadBegun:
+    """Killed or unanswered, only the same command asked before."""
+
+    @LANDED
+    def test_a_lot_that_was_to_leave_its_sale(self, stage: Rehearsal, landed: bool) -> None:
+        lot = published(stage)
+        fault = strike(stage, "basta", "removeItemFromSale", landed=landed)
+        with pytest.raises(Unsettled):
+            cancel(stage, lot)
+        stage.advance(200)
+        report = stage.reconcile()
+        assert report.clean, report.sentence()
+        assert fault.seen == 1
+        if not landed:
+            assert stage.status(lot) == "PUBLISHED"
+            (undone,) = report.undone
+            assert f"`pipeline lot cancel {lot}` takes it out" in undone.text
+            cancel(stage, lot)
+        assert stage.status(lot) == "CANCELLED"
+        assert stage.calls("basta", "removeItemFromSale") == (1 if landed else 2)
+        assert stage.reconcile().undone == []
+
+    @LANDED
+    def test_an_order_that_was_to_be_deleted(self, stage: Rehearsal, landed: bool) -> None:
+        lot = unconfirmed(stage)
+        delete = "DELETE /shopping/order/deleteOrder"
+        strike(stage, "cj", delete, landed=landed)
+        with pytest.raises(Unsettled):
+            cancel(stage, lot)
+        stage.advance(200)
+        report = stage.reconcile()
+        assert stage.effect(f"cj-delete:{lot}").state == ("ADOPTED" if landed else "PLANNED")
+        assert report.unknown_yet == []
+        assert stage.calls("cj", delete) == 1
+        if not landed:
+            (undone,) = report.undone
+            assert f"`pipeline lot cancel {lot}` deletes it" in undone.text
+            cancel(stage, lot)
+        stage.cycles(2)
+        assert stage.status(lot) == "CANCELLED"
+        assert stage.calls("cj", delete) == (1 if landed else 2)
+
+
+class TestWhatAPauseKeepsTheCycleFrom:
+    """A pause stops what is done, and no look."""
+
+    @LANDED
+    @pytest.mark.parametrize(
+        ("scope", "vendor", "write", "key"),
+        [
+            ("charging", "stripe", "POST /v1/customers", "customer:1"),
+            ("charging", "basta", "createOrder", "basta-order:1"),
+            ("charging", "stripe", "POST /v1/invoices/{id}/finalize", "invoice:1:1:0"),
+            ("buying", "cj", "POST /shopping/order/createOrderV2", "cj-order:1"),
+        ],
+    )
+    def test_it_is_asked_about_all_the_same_and_done_once_afterwards(
+        self, stage: Rehearsal, scope: str, vendor: str, write: str, key: str, landed: bool
+    ) -> None:
+        stage.person("ada", "no_card" if key == "customer:1" else "good")
+        stage.sell("ada")
+        fault = strike(stage, vendor, write, landed=landed)
+        stage.cycle()
+        assert stage.effect(key).state == "UNKNOWN"
+        with stage.record.write() as session:
+            pauses.pause(session, scope)
+        stage.advance(200)
+        report = stage.reconcile()
+        assert report.clean, report.sentence()
+        assert stage.effect(key).state == ("ADOPTED" if landed else "PLANNED")
+        assert fault.seen == 1
+        with stage.record.write() as session:
+            pauses.resume(session, scope)
+        stage.cycles(2)
+        assert stage.effect(key).state == ("ADOPTED" if landed else "DONE")
+        assert fault.seen == (1 if landed else 2)
+
+
+class TestAfterARestore:
+    """The mark ends when everything was asked about, and the rest is proven absent."""
+
+    def test_what_sourcing_did_in_the_lost_time_is_adopted_to_its_pictures(
+        self, stage: Rehearsal, tmp_path: Path
+    ) -> None:
+        copy = tmp_path / "copy"
+
+        def back_up(label: str) -> None:
+            if label == "basta createItemForSale" and not copy.exists():
+                copies.back_up(stage.record, copy)
+
+        stage.exchange.before = back_up
+        assert source(stage)
+        made = len(stage.world.calls)
+        put_back(stage, copy)
+        stage.advance(200)
+        report = stage.reconcile()
+        assert report.clean, report.sentence()
+        assert not marked(stage)
+        assert source(stage)
+        one_sale_of_two(stage)
+        writes = [call.operation for call in stage.world.calls[made:] if call.vendor == "basta"]
+        assert not {"createSale", "createItemForSale", "createUploadUrl", "publishSale"} & set(writes)
+
+    def test_what_did_not_happen_is_not_made_and_the_mark_ends(self, stage: Rehearsal, tmp_path: Path) -> None:
+        strike(stage, "basta", "createItemForSale", landed=False)
+        assert not source(stage)
+        copies.back_up(stage.record, tmp_path / "copy")
+        put_back(stage, tmp_path / "copy")
+        assert not stage.reconcile().clean
+        assert marked(stage)
+        stage.advance(200)
+        report = stage.reconcile()
+        assert report.clean, report.sentence()
+        assert not marked(stage)
+        assert [len(sale.items) for sale in stage.house.sales.values()] == [1]
+        assert source(stage)
+        one_sale_of_two(stage)
+
+
+def test_a_kill_in_the_asking_leaves_it_to_the_next_one(stage: Rehearsal) -> None:
+    strike(stage, "basta", "createSale", landed=True)
+    assert not source(stage)
+    stage.advance(200)
+
+    def kill(label: str) -> None:
+        if label == "basta saleByExternalId" or "sale" in label.lower():
+            stage.exchange.after = lambda _: None
+            raise KeyboardInterrupt
+
+    stage.exchange.after = kill
+    with pytest.raises(KeyboardInterrupt):
+        stage.reconcile()
+    stage.desk = stage.open_desk()
+    stage.advance(HOUR)
+    assert stage.reconcile().clean
+    assert stage.effect("sale:1").state == "ADOPTED"
+    assert stage.calls("basta", "createSale") == 1
+
+
+def test_a_mail_whose_key_is_forgotten_is_given_up_and_not_unknown_for_ever(stage: Rehearsal) -> None:
+    with stage.record.write() as session:
+        mail = effects.plan(session, "mail:auction_won:invoice-1:1", {})
+        mail.state, mail.attempts, mail.acted_at = "UNKNOWN", 1, stage.clock.at
+    stage.advance(KEYS_LAST.total_seconds() + 1)
+    assert stage.reconcile().clean
+    assert stage.effect("mail:auction_won:invoice-1:1").state == "DROPPED"
+
+
+def test_one_that_cannot_be_asked_about_is_said_and_hides_no_other(stage: Rehearsal) -> None:
+    strike(stage, "basta", "createSale", landed=True)
+    assert not source(stage)
+    with stage.record.write() as session:
+        effect: Effect = effects.plan(session, "customer:77", {})
+        effect.state, effect.attempts, effect.acted_at = "UNKNOWN", 1, stage.clock.at
+    stage.advance(200)
+    report = stage.reconcile()
+    assert stage.effect("sale:1").state == "ADOPTED"
+    assert "asking about customer:77 failed" in (report.unlooked or "")
+    assert not report.clean
