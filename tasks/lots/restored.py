@@ -25,7 +25,8 @@ MAYBE_SENT = "it may have gone out in the time that the restored record does not
 #: Between the ids of one life of the record and the next: no backup is so old.
 STRIDE = 1_000_000
 _MARKED_AT = select(Stamp.value).where(Stamp.name == MARK)  # built once: it is asked before every effect
-WHY = "the record was restored: it goes on when `pipeline reconcile` is clean"
+RESTORED = "the record was restored: "
+WHY = f"{RESTORED}it goes on when `pipeline reconcile` is clean"
 #: Rows whose ids are part of what the vendors know.
 NAMED: tuple[type[Base], ...] = (SourcingRun, Sale, Buyer, Invoice, Lot)
 
@@ -76,7 +77,7 @@ def clear(session: Session) -> bool:
         return False
     session.delete(row)
     stopped = session.get(Pause, "sourcing")
-    if stopped is not None and stopped.why == WHY:
+    if stopped is not None and (stopped.why or "").startswith(RESTORED):
         session.delete(stopped)
     session.flush()
     return True
