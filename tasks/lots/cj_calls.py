@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, case, literal, select, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now, sleep
@@ -34,6 +34,25 @@ HOLDS_FOR = timedelta(hours=1)
 # Asked before every call to CJ: built once.
 _SLOT = select(CjSlot).where(CjSlot.name == SLOT)
 _SPENT_SINCE = select(CjEndpoint.told_at).where(CjEndpoint.endpoint == bindparam("endpoint"), CjEndpoint.allowed == 0)
+
+
+# Counted with every call to CJ: built once. `of` is the endpoint, `at` the moment.
+_AT = bindparam("at", type_=CjEndpoint.told_at.type)
+_ONE_LESS = case((CjEndpoint.allowed > 0, CjEndpoint.allowed - 1), else_=CjEndpoint.allowed)
+_ONE_MORE = (
+    update(CjEndpoint)
+    .where(CjEndpoint.endpoint == bindparam("of"))
+    .values(calls=CjEndpoint.calls + 1, last_called_at=_AT)
+    .returning(CjEndpoint.endpoint)
+    .execution_options(synchronize_session=False)
+)
+_COUNTED = _ONE_MORE.values(allowed=_ONE_LESS)
+_COUNTED_REFUSED = _ONE_MORE.values(allowed=0, regime=REFUSED, told_at=_AT)
+_COUNTED_TOLD = _ONE_MORE.values(
+    allowed=case((COUNTED, _ONE_LESS), else_=bindparam("left", type_=CjEndpoint.allowed.type)),
+    regime=case((COUNTED, CjEndpoint.regime), else_=bindparam("how", type_=CjEndpoint.regime.type)),
+    told_at=case((COUNTED, CjEndpoint.told_at), else_=_AT),
+)
 
 
 def reserve(record: Record, interval_seconds: float) -> datetime:
@@ -85,26 +104,15 @@ def count(
         spent: endpoints for which the account's points are too few now.
     """
     at = now()
-    one_less = case((CjEndpoint.allowed > 0, CjEndpoint.allowed - 1), else_=CjEndpoint.allowed)
-    told: dict[str, Any] = {"allowed": one_less}
+    values: dict[str, Any] = {"of": endpoint, "at": at}
+    counted = _COUNTED
     if refused:
-        told = {"allowed": 0, "regime": REFUSED, "told_at": at}
+        counted = _COUNTED_REFUSED
     elif allowed is not None or free:
-        told = {
-            "allowed": case((COUNTED, one_less), else_=allowed),
-            "regime": case((COUNTED, CjEndpoint.regime), else_=FREE if free else POINTS),
-            "told_at": case((COUNTED, CjEndpoint.told_at), else_=literal(at, CjEndpoint.told_at.type)),
-        }
-    counted = (
-        update(CjEndpoint)
-        .where(CjEndpoint.endpoint == endpoint)
-        .values(calls=CjEndpoint.calls + 1, last_called_at=at, **told)
-        .returning(CjEndpoint.endpoint)
-        .execution_options(synchronize_session=False)
-    )
-    if session.execute(counted).first() is None:
+        counted, values = _COUNTED_TOLD, {**values, "left": allowed, "how": FREE if free else POINTS}
+    if session.execute(counted, values).first() is None:
         insert_once(session, CjEndpoint, endpoint=endpoint, calls=0)
-        session.execute(counted)
+        session.execute(counted, values)
     if spent:
         poor = update(CjEndpoint).where(CjEndpoint.endpoint.in_(spent), CjEndpoint.allowed > 0)
         session.execute(poor.values(allowed=0, told_at=at).execution_options(synchronize_session=False))

@@ -57,7 +57,6 @@ def plan(
     if found := session.scalars(_OF_KEY, {"key": key}).one_or_none():
         return found
     restored_at = restored.since(session)  # then it may have happened already, in the time that is lost
-    session.flush()  # the rows it names come first
     insert_once(
         session,
         Effect,
@@ -372,48 +371,37 @@ def _act(record: Record, owner: str, attempt: Attempt, manner: Manner, refusal: 
 def _record(record: Record, owner: str, attempt: Attempt, manner: Manner, answer: Answer, state: State) -> Outcome:
     twin: str | None = None
     with record.write() as session:
-        came_first = _locked(session, attempt.key).vendor_id
-        mine = session.execute(
-            update(Effect)
-            .where(Effect.key == attempt.key, Effect.owner == owner, Effect.state.not_in(SETTLED))
-            .values(
-                state=state,
-                vendor_id=answer.vendor_id,
-                answer=dict(answer.facts),
-                error=None,
-                settled_at=now(),
-                owner=None,
-                lease_until=None,
-            )
-            .returning(Effect.key)
-            .execution_options(synchronize_session="fetch")
-        ).scalar_one_or_none()
-        if mine is None:
+        effect = _locked(session, attempt.key)
+        came_first, mine = effect.vendor_id, effect.owner == owner and effect.state not in SETTLED
+        if not mine:
             twin = late.kept(session, attempt.key, answer.vendor_id, manner)
         else:
+            effect.state, effect.vendor_id, effect.answer = state, answer.vendor_id, dict(answer.facts)
+            _let_go(effect, None)
             if came_first is not None:  # from a worker whose lease was taken, and who had acted all the same
                 twin = late.compared(session, attempt.key, answer.vendor_id, came_first, manner)
             manner.record(session, attempt, answer)
     if twin is not None:
         late.take_back(record, attempt.key, twin, manner)
-    if mine is None:
+    if not mine:
         return Outcome(Came.BUSY, answer.vendor_id, answer.facts, error="the lease was over, and another worker has it")
     return Outcome(Came.DONE, answer.vendor_id, answer.facts, first_time=True)
 
 
 def _refuse(record: Record, owner: str, attempt: Attempt, manner: Manner, error: Exception) -> Outcome:
     with record.write() as session:
-        mine = session.execute(
-            update(Effect)
-            .where(Effect.key == attempt.key, Effect.owner == owner)
-            .values(state=State.REFUSED, error=str(error), settled_at=now(), owner=None, lease_until=None)
-            .returning(Effect.key)
-            .execution_options(synchronize_session="fetch")
-        ).scalar_one_or_none()
-        if mine is None:
+        effect = _locked(session, attempt.key)
+        if effect.owner != owner:
             return Outcome(Came.BUSY, error=str(error))
+        effect.state = State.REFUSED
+        _let_go(effect, str(error))
         manner.refused(session, attempt, error)
     return Outcome(Came.REFUSED, error=str(error), first_time=True)
+
+
+def _let_go(effect: Effect, error: str | None) -> None:
+    """The end of a claim whose end is known."""
+    effect.error, effect.settled_at, effect.owner, effect.lease_until = error, now(), None, None
 
 
 def _leave(record: Record, key: str, owner: str, error: Exception | None) -> Outcome:

@@ -13,11 +13,11 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
-from typing import Any
+from functools import cache, cached_property, lru_cache
+from typing import Any, cast
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, registry, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -216,10 +216,17 @@ def insert_once(session: Session, model: type[DeclarativeBase], **values: Any) -
     Where another transaction is just taking the key, this waits for its end: both workers then see one row, and
     neither fails. Callers read the row afterwards.
     """
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    key = model.__table__.primary_key.columns[0]  # type: ignore[attr-defined] # the table is there, typed as a clause
-    row = session.execute(insert(model).values(**values).on_conflict_do_nothing().returning(key)).first()
-    return row is not None
+    session.flush()  # the rows it names come first
+    connection = session.connection()
+    return connection.execute(_insert_once(model, connection.dialect.name), values).first() is not None
+
+
+@cache
+def _insert_once(model: type[DeclarativeBase], dialect: str) -> Insert:
+    """Built once for a table: building it anew takes longer than the row."""
+    table = cast(Table, model.__table__)
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return insert.on_conflict_do_nothing().returning(table.primary_key.columns[0])
 
 
 @contextmanager

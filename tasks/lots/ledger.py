@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from tasks.lots.clock import now
@@ -30,6 +30,9 @@ class Kind(StrEnum):
     CJ_PURSE = "cj_purse"  # either: the purse changed, and no order of ours explains it (a top-up); no lot's
 
 
+_OF_FACT = select(LedgerEntry.id).where(LedgerEntry.fact == bindparam("fact"))
+
+
 def book(
     session: Session,
     fact: str,
@@ -46,9 +49,8 @@ def book(
 
     `fact` names it for ever ("refund:<refund id>:<lot>"), so that webhook, poll and reconciliation agree.
     """
-    if cents == 0 or session.execute(select(LedgerEntry.id).where(LedgerEntry.fact == fact)).first():
+    if cents == 0 or session.execute(_OF_FACT, {"fact": fact}).first():
         return False
-    session.flush()  # the rows it names come first
     return insert_once(
         session,
         LedgerEntry,

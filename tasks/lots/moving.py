@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from tasks.lots.clock import now
 from tasks.lots.models import History, Lot
 from tasks.lots.states import MOVES, IllegalMove, LotStatus, hops
+
+# Asked for every hop of every lot: building a question anew takes longer than its answer.
+_LOT = select(Lot).where(Lot.id == bindparam("lot")).execution_options(populate_existing=True)
+_STATUS_OF = select(Lot.status).where(Lot.id == bindparam("lot"))
+_LAST_HOP = select(func.coalesce(func.max(History.seq), 0)).where(History.lot_id == bindparam("lot"))
+_NO_HOLD = {"hold_reason": None, "hold_until": None}
+_MOVED = (
+    update(Lot)
+    .where(Lot.id == bindparam("lot"), Lot.status == bindparam("frm"))
+    .returning(Lot.id)
+    .execution_options(synchronize_session=False)
+)
 
 
 def lock(session: Session, lot_id: int) -> Lot:
@@ -15,8 +28,8 @@ def lock(session: Session, lot_id: int) -> Lot:
 
     On SQLite the transaction itself (BEGIN IMMEDIATE) keeps them away.
     """
-    query = select(Lot).where(Lot.id == lot_id).execution_options(populate_existing=True)
-    return session.scalars(query if session.get_bind().dialect.name == "sqlite" else query.with_for_update()).one()
+    query = _LOT if session.get_bind().dialect.name == "sqlite" else _LOT.with_for_update()
+    return session.scalars(query, {"lot": lot_id}).one()
 
 
 def create(session: Session, lot: Lot) -> Lot:
@@ -38,22 +51,19 @@ def move(session: Session, lot_id: int, to: LotStatus, *, why: str | None = None
     Raises:
         IllegalMove: the table of moves has no such hop, or somebody else moved the lot meanwhile.
     """
-    frm = session.execute(select(Lot.status).where(Lot.id == lot_id)).scalar_one()
+    frm = session.execute(_STATUS_OF, {"lot": lot_id}).scalar_one()
     if frm == to:
         return False
     if to not in MOVES[frm]:
         raise IllegalMove(lot_id, frm, to)
     at = now()
-    moved = session.execute(
-        update(Lot)
-        .where(Lot.id == lot_id, Lot.status == frm)
-        .values(status=to, status_since=at, updated_at=at, hold_reason=None, hold_until=None, error_message=why)
-        .returning(Lot.id)
-        .execution_options(synchronize_session="fetch")
-    ).scalar_one_or_none()
-    if moved is None:
+    new = {"status": to, "status_since": at, "updated_at": at, "error_message": why, **_NO_HOLD}
+    if session.execute(_MOVED, {"lot": lot_id, "frm": frm, **new}).first() is None:
         raise IllegalMove(lot_id, frm, to)
-    seq = session.execute(select(func.coalesce(func.max(History.seq), 0)).where(History.lot_id == lot_id)).scalar_one()
+    if lot := session.identity_map.get(session.identity_key(Lot, lot_id)):
+        for name, value in new.items():  # whoever has read it sees it moved
+            set_committed_value(lot, name, value)
+    seq = session.execute(_LAST_HOP, {"lot": lot_id}).scalar_one()
     session.add(History(lot_id=lot_id, seq=seq + 1, frm=frm, to=to, at=at, why=why))
     session.flush()
     return True
@@ -65,7 +75,7 @@ def follow(session: Session, lot_id: int, to: LotStatus, *, why: str | None = No
     Raises:
         IllegalMove: no lawful road leads there; none ever leads over PAID.
     """
-    frm = session.execute(select(Lot.status).where(Lot.id == lot_id)).scalar_one()
+    frm = session.execute(_STATUS_OF, {"lot": lot_id}).scalar_one()
     try:
         way = hops(frm, to)
     except LookupError:

@@ -191,7 +191,7 @@ MUTANTS = (
         (
             Cut(
                 "tasks.lots.ledger:book",
-                "if cents == 0 or session.execute(select(LedgerEntry.id).where(LedgerEntry.fact == fact)).first():",
+                'if cents == 0 or session.execute(_OF_FACT, {"fact": fact}).first():',
                 "fact = f'{fact}:{now().isoformat()}'\n    if cents == 0:",
             ),
         ),

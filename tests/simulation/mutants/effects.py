@@ -118,7 +118,7 @@ MUTANTS = (
         "recorded-without-owner",
         "a worker that was overtaken writes its answer over the other's",
         (
-            Cut(RECORD, "Effect.owner == owner, Effect.state.not_in(SETTLED)", "True"),
+            Cut(RECORD, "effect.owner == owner and effect.state not in SETTLED", "True"),
             Cut(RECORD, "if came_first is not None:", "if False:"),
         ),
         STOOD_STILL,

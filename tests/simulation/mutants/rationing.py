@@ -53,7 +53,7 @@ MUTANTS = (
     Mutant(
         "call-not-counted",
         "between two readings an allowance stays what it was",
-        (Cut(COUNT, "CjEndpoint.allowed - 1)", "CjEndpoint.allowed)"),),
+        (Cut(COUNT, "counted = _COUNTED\n", "counted = _ONE_MORE\n"),),
         FEW_AN_HOUR,
     ),
     Mutant(
