@@ -53,7 +53,10 @@ MUTANTS = (
     Mutant(
         "call-not-counted",
         "between two readings an allowance stays what it was",
-        (Cut(COUNT, "counted = _COUNTED\n", "counted = _ONE_MORE\n"),),
+        (
+            Cut(COUNT, "counted = _COUNTED\n", "counted = _ONE_MORE\n"),
+            Cut(COUNT, "= _COUNTED_TOLD,", "= _COUNTED_TOLD.values(allowed=case((COUNTED, CjEndpoint.allowed))),"),
+        ),
         FEW_AN_HOUR,
     ),
     Mutant(
