@@ -116,7 +116,7 @@ def _plan(session: Session, lot: Lot) -> Plan:
         return _refused(lot, does.removeprefix("refused: ") + ".")
     if way is Way.END:
         doubt = effects.state_of(session, f"lot:{lot.id}") in UNDECIDED
-        again = "it may be at Basta already: source again first, which looks it up."
+        again = "it may be at Basta already: type pipeline reconcile first, which asks."
         return _refused(lot, again) if doubt else Plan(lot.id, status, does)
     if way is Way.UNLIST:
         call = Call("basta", "removeItemFromSale", lot.basta_item_id or "", f"unlist:{lot.id}")

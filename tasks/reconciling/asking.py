@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tasks.charging import charging
+from tasks.clients.cj import OrderStatus
 from tasks.clients.service import ServiceError
 from tasks.collecting import voiding
 from tasks.desk import Desk, desk
@@ -39,6 +40,8 @@ BASTA, STRIPE, CJ = "Basta", "Stripe", "CJ"
 REMEMBERED = timedelta(seconds=10)
 #: So many errors of a vendor in a row end the asking there: the rest would only wait for the same.
 ABSENCES = 3
+#: So many orders CJ shows in one call.
+BATCH = 100
 FORGOTTEN = "Resend does not know any more whether it went out, and it is not sent again"
 
 
@@ -161,6 +164,8 @@ def ask_at(vendor: str) -> Asked:
     ends = now() + timedelta(seconds=at.settings.process_budget_seconds)
     with at.record.read() as session:
         waiting = [one for one in effects.to_ask(session) if _is_known_by(vendor, one)]
+    if vendor == CJ:
+        _read_together(at, reading, waiting)
     for number, one in enumerate(waiting):
         if away >= ABSENCES or now() >= ends:
             why = "did not answer" if away >= ABSENCES else "took too long"
@@ -182,6 +187,23 @@ def ask_at(vendor: str) -> Asked:
     if vendor == BASTA:
         asked.adopted += _adopt_pictures(reading)
     return asked
+
+
+def _read_together(at: Desk, reading: Desk, waiting: list[Effect]) -> None:
+    """Read several orders in one call; those that it leaves out, or shows as unpaid, are read each by itself."""
+    names = sorted({str(one.request.get("number") or one.request.get("order_id")) for one in waiting})[:BATCH]
+    if len(names) < 2:
+        return
+    try:
+        orders = at.cj.orders(names)
+    except ServiceError as error:
+        run_logger().warning("orders could not be read together, each is asked for: %s", error)
+        return
+    remembers: Any = reading.cj
+    for order in orders:
+        if order.status is not OrderStatus.UNPAID:
+            remembers.remember("order", order.number, order)
+            remembers.remember("order", order.order_id, order)
 
 
 def _is_known_by(vendor: str, one: Effect) -> bool:
@@ -233,6 +255,9 @@ class _Remembering:
     def __init__(self, client: Callable[[], Any]) -> None:
         self._client = client
         self._said: dict[tuple[Any, ...], tuple[datetime, Any]] = {}
+
+    def remember(self, name: str, given: Any, answer: Any) -> None:
+        self._said[name, given] = now(), answer
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._client(), name)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from tasks.lots import effects, pauses
+from tasks.lots import effects, pauses, restored
 from tasks.lots.engine import Record
 from tasks.lots.manners import Answer, Attempt, Came, Manner, Outcome, Resume, State
 from tasks.lots.records import Effect, Incident
@@ -472,6 +472,19 @@ class TestAskingWithoutActing:
         assert self.ask(record, manner) is Came.WAITING
         held_clock.advance(121)
         assert self.ask(record, manner) is Came.ABSENT
+
+    def test_a_restored_record_forgets_that_it_was_seen_absent(
+        self, record: Record, vendor: Vendor, held_clock: HeldClock
+    ) -> None:
+        manner = self.lose(record, vendor, landed=False, twice=True)
+        held_clock.advance(300)
+        self.ask(record, manner)
+        held_clock.advance(121)
+        with record.write() as session:
+            restored.mark(session)
+        held_clock.advance(121)
+        assert self.ask(record, manner) is Came.WAITING
+        assert row(record).state == "UNKNOWN"
 
     def test_what_is_half_built_goes_on_under_its_key_and_is_not_given_up(
         self, record: Record, vendor: Vendor, held_clock: HeldClock

@@ -5,19 +5,22 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from deployments.sandbox.faults import Fault
 from tasks.clients.service import ServiceUnavailable
+from tasks.collecting import voiding
 from tasks.desk import Unsettled
 from tasks.listing.publishing import NotPublished
 from tasks.lots import copies, effects, pauses
+from tasks.lots.manners import Came
 from tasks.lots.records import Effect
 from tasks.notifying.mails import KEYS_LAST
 from tasks.reconciling.asking import ASKERS, NOT_ASKED
-from tests.simulation.rehearsal import HOUR, Rehearsal
+from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 from tests.stages.test_handling import cancel, published, unconfirmed
 from tests.stages.test_listing import one_sale_of_two
 from tests.stages.test_restoring import marked, put_back
@@ -234,6 +237,39 @@ class TestWhatAPauseKeepsTheCycleFrom:
         stage.cycles(2)
         assert stage.effect(key).state == ("ADOPTED" if landed else "DONE")
         assert fault.seen == (1 if landed else 2)
+
+
+def test_orders_that_were_made_are_found_together_in_one_call(stage: Rehearsal) -> None:
+    stage.person("ada")
+    stage.sell("ada", "ada")
+    create = "POST /shopping/order/createOrderV2"
+    stage.world.faults.plan(Fault("cj", create, "timeout_after", times=2))
+    stage.cycle()
+    with stage.record.write() as session:
+        pauses.pause(session, "buying")
+    stage.advance(200)
+    single = stage.calls("cj", "GET /shopping/order/getOrderDetail")
+    assert stage.reconcile().clean
+    assert [stage.effect(f"cj-order:{lot}").state for lot in (1, 2)] == ["ADOPTED", "ADOPTED"]
+    assert stage.calls("cj", "GET /shopping/order/getOrderDetail") == single
+    assert stage.calls("cj", create) == 2
+
+
+def test_a_voiding_that_lands_when_it_was_proven_absent_is_still_ours(stage: Rehearsal) -> None:
+    stage.person("ada", "no_card", pays_after=10**7)
+    (lot,) = stage.sell("ada")
+    stage.cycle()
+    stage.advance(7 * DAY)
+    stage.world.faults.plan(Fault("stripe", "POST /v1/invoices/{id}/void", "late", effect_after=170))
+    stage.cycle()
+    stage.advance(100)
+    assert stage.desk.ask("void:1", voiding(stage.desk), heard=timedelta(0)).came is Came.ABSENT
+    stage.advance(60)
+    stage.cycle()
+    assert stage.effect("void:1").state == "ADOPTED"
+    assert stage.status(lot) == "CANCELLED"
+    assert stage.incidents("invoice:") == []
+    assert stage.calls("stripe", "POST /v1/invoices/{id}/void") == 1
 
 
 class TestAfterARestore:
