@@ -6,16 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from deployments.sandbox.world import World
 from tasks.desk import desk
 from tasks.guarding.running import AUTO_SCHEDULED
-from tasks.lots import leases
+from tasks.lots import clock, inbox, leases
 from tasks.lots.clock import now
 from tasks.lots.models import Sale
 from tasks.lots.records import FlowLease
 from tasks.settings import Settings
+from tests.conftest import HeldClock
 
 
 def runs_of(flow: Any, due: list[datetime], **parameters: Any) -> list[Any]:
@@ -83,6 +84,30 @@ def test_a_night_waits_for_the_cycle_at_work_and_runs_one_of_its_own_then(world:
     assert cycle.runner != "another cycle"
     assert cycle.finished_at
     assert cycle.finished_at > began + timedelta(seconds=3)
+
+
+def test_a_night_reads_from_the_end_of_its_own_cycle_what_that_did_not_look_at(world: World) -> None:
+    """Whole, done in part, and refused as another one is at work: each as Prefect's engine gives it back."""
+    from flows.processing import processing
+    from flows.reconciling import reconciling
+
+    def night() -> tuple[str, Any]:
+        state = reconciling(return_state=True)  # type: ignore[call-overload]
+        return state.name, state.result()["unlooked"]
+
+    assert night() == ("Completed", None)
+    inbox.receive(desk().record, "basta", "torn", "ItemsClosed", {})
+    with desk().record.write() as session:
+        session.execute(text("update inbox set payload = '{' where external_id = 'torn'"))  # nobody can read it
+    assert processing(return_state=True).name == "PartiallyDone"  # type: ignore[call-overload]
+    assert night() == ("NotKnownYet", "the cycle before it did not get through close, inbox: sales")
+    held = HeldClock()
+    held.at = now()
+    with clock.held_by(held.now, held.advance):  # nobody waits a quarter of an hour for that other cycle
+        leases.take(desk().record, "processing", "a slow cycle", timedelta(hours=1))
+        name, why = night()
+    assert (name, why.partition(":")[0]) == ("NotKnownYet", "another cycle is at work")
+    assert "a slow cycle" in why
 
 
 def test_an_outside_watcher_hears_of_each_finished_cycle_once_and_stops_nothing_when_away(
