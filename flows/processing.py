@@ -80,6 +80,8 @@ def _cycle(sale_id: str | None) -> Any:
     cycle.stage("inbox: invoices", only(collecting.invoices_told), collecting.collect)
     cycle.stage("inbox: parcels", only(tracking.parcels_told), tracking.poll_parcels)
     cycle.stage("mail", notifying.mails_waiting, notifying.send_mail)
+    # Nothing waits for a deletion but its own refund: one that is never answered takes the time of no other.
+    cycle.stage("delete", only(fulfilment.orders_to_delete), fulfilment.delete_order)
     guarding.watch_login(cycle.met)
     guarding.look_for_trouble()
     guarding.listen_for_stripe()

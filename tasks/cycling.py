@@ -13,6 +13,7 @@ from prefect.states import Completed, Failed
 
 from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Unsettled, desk
+from tasks.lots import setbacks
 from tasks.lots.clock import now
 from tasks.retrying import Step, is_inline, run_logger
 
@@ -80,7 +81,9 @@ class Cycle:
     ) -> Tally:
         """Do one step for each subject that has work, as a task each; nothing it raises reaches the flow.
 
-        A failed subject is a red task and a line here; the others are untouched.
+        A failed subject is a red task and a line here; the others are untouched. One that a vendor did not answer
+        comes after all others the next time: what is never answered costs its stage what the others leave of the
+        time, and never their turn.
 
         Args:
             bounded: whether it takes nothing when the cycle's time is spent.
@@ -90,13 +93,13 @@ class Cycle:
         self.tallies.append(tally)
         logger = run_logger()
         try:
-            subjects = list(work())
+            subjects, late = _in_turn(name, work())
         except Exception as error:
             logger.exception("%s: its work could not be read", name)
             tally.failures[READING] = _sentence(error)
             self.met.append(error)
             return tally
-        absences = 0
+        absences, silent, answered = 0, list[str](), set[str]()
         width = 1 if one_at_a_time else AT_ONCE
         ends = self.began + (self.ends - self.began) * share
         for start in range(0, len(subjects), width):
@@ -105,14 +108,22 @@ class Cycle:
                 break
             batch = subjects[start : start + width]
             for subject, came in zip(batch, _run(step, batch), strict=True):
+                is_absence = isinstance(came, ServiceUnavailable | Unsettled)
+                if is_absence and isinstance(subject, int | str):  # a batch is made up anew each time
+                    silent.append(str(subject))
+                elif str(subject) in late:
+                    answered.add(str(subject))
                 if not isinstance(came, Exception):
                     absences = 0
                     number, outcome = came if isinstance(came, Several) else (1, str(came))
                     tally.counts[outcome] += number
                     continue
-                absences = absences + 1 if isinstance(came, ServiceUnavailable | Unsettled) else 0
+                absences = absences + 1 if is_absence else 0
                 tally.failures[str(subject)] = _sentence(came)
                 self.met.append(came)
+        if silent or answered:
+            with desk().record.write() as session:
+                setbacks.note(session, name, silent, answered)
         if subjects:
             logger.info(tally.line())
         for subject, why in tally.failures.items():
@@ -143,6 +154,15 @@ class Cycle:
         if all(READING in tally.failures for tally in self.tallies):
             return Failed(message=summary)
         return Completed(name="PartiallyDone", message=summary, data=given)
+
+
+def _in_turn(stage: str, work: Sequence[Any]) -> tuple[list[Any], set[str]]:
+    """A stage's work in the order in which it is done, and which of it a vendor did not answer the last time."""
+    if not work:
+        return [], set()
+    with desk().record.read() as session:
+        late = setbacks.known(session, stage)
+    return setbacks.those_last(work, late), set(late)
 
 
 def _run(step: Step, subjects: Sequence[Any]) -> list[Any]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tasks import letters
 from tasks.clients import cj as vendor
 from tasks.clients.service import ServiceRefused, ServiceUnavailable
-from tasks.desk import Desk, Unsettled
+from tasks.desk import Desk
 from tasks.fulfilment import address as addresses
 from tasks.fulfilment import capping
 from tasks.fulfilment.address import Address
@@ -21,7 +21,7 @@ from tasks.fulfilment.checking import Quote, Verdict, payment_trouble, quote
 from tasks.lots import effects, incidents, outbox, spending
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
-from tasks.lots.manners import SETTLED, UNSETTLED, Answer, Attempt, Came, Manner, Outcome, Proof, State
+from tasks.lots.manners import SETTLED, Answer, Attempt, Came, Manner, Outcome, Proof, State
 from tasks.lots.models import Buyer, Invoice, Lot
 from tasks.lots.moving import hold, lock, move, release
 from tasks.lots.records import Effect
@@ -144,38 +144,26 @@ def creating(desk: Desk, lot_id: int) -> Manner:
 
 
 def compare_orders(desk: Desk, lot_ids: list[int]) -> int:
-    """Read created orders in one call, and let each be confirmed, or delete it where it became too dear.
+    """Read created orders in one call, and let each be confirmed, or be deleted where it became too dear.
 
-    A deletion whose end is not known is asked about: CJ does not tell what the order cost, once it is gone. One that
-    comes to no end is told when all the others are done. How many may be confirmed.
-
-    Raises:
-        Unsettled: CJ did not say whether it deleted one.
+    How many may be confirmed.
     """
     with desk.record.read() as session:
         lots = {lot.cj_order_number: lot for lot in session.scalars(select(Lot).where(Lot.id.in_(lot_ids)))}
     orders = desk.cj.orders([number for number in lots if number])
-    accepted = sum(compare(desk, lots[order.number].id, order) for order in orders if order.number in lots)
-    unsettled: list[Unsettled] = []
-    for lot_id in _deletions(desk, lot_ids):
-        try:
-            desk.settle(f"cj-delete:{lot_id}", deleting(desk, lot_id))
-        except Unsettled as error:
-            unsettled.append(error)
-    if unsettled:
-        raise unsettled[0]
-    return accepted
+    return sum(compare(desk, lots[order.number].id, order) for order in orders if order.number in lots)
 
 
-def _deletions(desk: Desk, lot_ids: list[int]) -> list[int]:
-    """Lots whose order is to be deleted for its price: one that an operator asked for ends in another way."""
-    begun = select(Effect).where(Effect.kind == "cj-delete", Effect.lot_id.in_(lot_ids), UNSETTLED)
-    with desk.record.read() as session:
-        found = session.scalars(begun.order_by(Effect.lot_id))
-        return [one.lot_id for one in found if one.lot_id and _is_too_dear(one.request)]
+def delete_order(desk: Desk, lot_id: int) -> str:
+    """Delete an order that became too dear; CJ does not tell what it cost, once it is gone.
+
+    Raises:
+        Unsettled: CJ did not say whether it deleted it: it is asked about again.
+    """
+    return desk.settle(f"cj-delete:{lot_id}", deleting(desk, lot_id)).came.value
 
 
-def _is_too_dear(request: Mapping[str, Any]) -> bool:
+def is_too_dear(request: Mapping[str, Any]) -> bool:
     """Whether an order is deleted for its price; else an operator asked for it."""
     return "amount_cents" in request
 
@@ -242,7 +230,7 @@ def deleting(desk: Desk, lot_id: int) -> Manner:
     def record(session: Session, attempt: Attempt, answer: Answer) -> None:
         lot = lock(session, lot_id)
         lot.cj_status = vendor.OrderStatus.CANCELLED
-        if not _is_too_dear(attempt.request):
+        if not is_too_dear(attempt.request):
             return  # its refund follows
         why = f"CJ asks {attempt.request['amount_cents']} cents for the order, {lot.landed_cents} when sourced"
         move(session, lot_id, LotStatus.CJ_PRICE_CHANGED, why=why)

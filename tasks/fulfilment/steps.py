@@ -11,6 +11,7 @@ from tasks.fulfilment import ordering
 from tasks.fulfilment.capping import CAP
 from tasks.lots import pauses
 from tasks.lots.clock import now
+from tasks.lots.manners import UNSETTLED
 from tasks.lots.models import Lot
 from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
@@ -59,6 +60,15 @@ def orders_to_confirm(sale_id: str | None = None) -> list[int]:
         return [lot for lot in lots if lot in accepted]
 
 
+def orders_to_delete(sale_id: str | None = None) -> list[int]:
+    """Orders that became too dear before they were confirmed. What an operator deletes ends in another way."""
+    with desk().record.read() as session:
+        lots = [lot.id for lot in _lots(session, LotStatus.PAID, sale_id) if lot.cj_order_id is not None]
+        begun = select(Effect).where(Effect.kind == "cj-delete", Effect.lot_id.in_(lots), UNSETTLED)
+        found = list(session.scalars(begun.order_by(Effect.lot_id))) if lots else []
+    return [one.lot_id for one in found if one.lot_id and ordering.is_too_dear(one.request)]
+
+
 def _accepted(session: Session, lots: list[int]) -> set[int | None]:
     """Those whose confirmation is planned, or was."""
     query = select(Effect.lot_id).where(Effect.kind == "cj-confirm", Effect.lot_id.in_(lots))
@@ -81,8 +91,14 @@ def order_goods(lot_id: int) -> str:
 
 @task(task_run_name="compare orders", **READING)
 def compare_orders(lot_ids: list[int]) -> Several:
-    """Read created orders, and accept or delete each by what CJ asks for it."""
+    """Read created orders, and judge each by what CJ asks for it."""
     return Several(ordering.compare_orders(desk(), lot_ids), "accepted")
+
+
+@task(task_run_name="delete the order of lot {lot_id}", **ACTING)
+def delete_order(lot_id: int) -> str:
+    """Delete an order that is too dear. Running it again finds it deleted."""
+    return ordering.delete_order(desk(), lot_id)
 
 
 @task(task_run_name="confirm lot {lot_id}", **ACTING)

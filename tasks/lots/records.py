@@ -176,6 +176,16 @@ class FlowLease(Base):
     outcome: Mapped[Text | None]
 
 
+class Setback(Base):
+    """A subject of a cycle's stage with which a vendor did not answer when it was last tried."""
+
+    __tablename__ = "setbacks"
+
+    stage: Mapped[Text] = mapped_column(primary_key=True)
+    subject: Mapped[Text] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
 class CjSlot(Base):
     """When CJ may next be called, by anybody."""
 

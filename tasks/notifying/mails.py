@@ -7,10 +7,10 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from tasks.clients.resend import Mail
-from tasks.cycling import Several
+from tasks.cycling import ABSENCES, Several
 from tasks.desk import desk
 from tasks.lots.clock import now
-from tasks.lots.manners import UNSETTLED, Answer, Attempt, Manner, Outcome
+from tasks.lots.manners import UNSETTLED, Answer, Attempt, Came, Manner, Outcome
 from tasks.lots.records import Effect
 from tasks.retrying import ACTING, task
 
@@ -20,13 +20,13 @@ KEYS_LAST = timedelta(hours=23)
 
 
 def mails_waiting() -> list[list[str]]:
-    """Planned mails, in batches."""
+    """Planned mails, in batches; those that were never tried first."""
     with desk().record.read() as session:
         query = (
             select(Effect.key)
             .where(Effect.kind == "mail", UNSETTLED)
             .where((Effect.acted_at.is_(None)) | (Effect.acted_at > now() - KEYS_LAST))
-            .order_by(Effect.created_at)
+            .order_by(Effect.acted_at.is_not(None), Effect.created_at)
         )
         keys = list(session.scalars(query))
     return [keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]
@@ -34,8 +34,14 @@ def mails_waiting() -> list[list[str]]:
 
 @task(task_run_name="send mails", **ACTING)
 def send_mail(keys: list[str]) -> Several:
-    """Send planned mails; those that did not go are tried by the next cycle."""
-    sent = sum(send(key).ok for key in keys)
+    """Send planned mails; those that did not go are tried by the next cycle. Where Resend is away, it ends soon."""
+    sent = absences = 0
+    for key in keys:
+        outcome = send(key)
+        sent += outcome.ok
+        absences = absences + 1 if outcome.came is Came.WAITING else 0
+        if absences == ABSENCES:
+            break
     return Several(sent, "sent")
 
 

@@ -8,9 +8,57 @@ import httpx
 import pytest
 
 from deployments.sandbox.faults import Fault
+from tasks.cycling import ABSENCES, AT_ONCE
 from tasks.desk import CALL_DEADLINE_SECONDS, sockets
-from tests.simulation.lines import PATIENCE_SECONDS
+from tasks.lots import setbacks
+from tasks.notifying.mails import mails_waiting, send_mail
+from tests.simulation.lines import PATIENCE_SECONDS, NoAnswer
 from tests.simulation.rehearsal import HOUR, Rehearsal
+from tests.stages.test_fulfilment import CREATE
+
+
+def test_lots_that_are_never_answered_keep_no_other_waiting(stage: Rehearsal) -> None:
+    """B11, W5: a whole batch of them at the head of the queue, which a stage takes for a vendor that is away."""
+    stage.person("ada")
+    (first,) = stage.sell("ada")
+    *silent, healthy = stage.stock_up(first, AT_ONCE + 1)
+    stage.cj.set_stock(stage.lot(first).cj_vid, stage.lot(first).from_country, 100)
+    numbers = [stage.record.known_as(f"HS-{lot}").encode() for lot in silent]
+
+    def unanswered(label: str) -> None:
+        asking = stage.exchange.asking
+        if label == f"cj {CREATE}" and asking and any(one in asking.body for one in numbers):
+            stage.advance(PATIENCE_SECONDS)
+            raise NoAnswer(label)
+
+    stage.exchange.before = unanswered
+    stage.cycles(2)
+    assert stage.status(healthy) == "CJ_PAID"
+    assert {stage.status(lot) for lot in silent} == {"PAID"}
+    stage.exchange.before = lambda _: None
+    stage.cycle()
+    assert {stage.status(lot) for lot in silent} == {"CJ_PAID"}
+    with stage.record.read() as session:
+        assert setbacks.known(session, "fulfil") == {}
+
+
+def test_where_resend_hangs_a_cycle_asks_it_a_few_times_and_those_mails_come_last(stage: Rehearsal) -> None:
+    """W5: a mail that does not go fails no stage, so that nothing else bounds them."""
+    stage.person("ada")
+    stage.sell(*["ada"] * 5)
+    stage.cj.options.ship_after_seconds = stage.cj.options.deliver_after_seconds = HOUR
+    stage.world.faults.plan(Fault("resend", "*", "timeout_before", times=10**6))
+    stage.cycles(4, apart=2 * HOUR)
+    waiting = [key for keys in mails_waiting() for key in keys]
+    assert len(waiting) > 2 * ABSENCES
+    began = stage.clock.at
+    send_mail.fn(waiting)
+    assert (stage.clock.at - began).total_seconds() == ABSENCES * PATIENCE_SECONDS
+    tried = {key for key in waiting if stage.effect(key).attempts}
+    assert {key for keys in mails_waiting() for key in keys[-len(tried) :]} == tried
+    stage.world.faults.clear()
+    stage.cycles(2)
+    assert stage.unsettled() == []
 
 
 @pytest.mark.parametrize("vendor", ["cj", "basta", "stripe", "resend"])

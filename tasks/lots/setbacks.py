@@ -1,0 +1,46 @@
+"""Whom no vendor answered comes last the next time, so that nobody waits behind it for ever.
+
+A stage ends after some absences in a row, as the vendor is away then; a few subjects whose calls are never answered
+look the same, and at the head of a stage they would end it in every cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from tasks.lots.clock import now
+from tasks.lots.engine import insert_once
+from tasks.lots.records import Setback
+
+Subject = TypeVar("Subject")
+
+#: One that has no work any more is forgotten then.
+KEEP = timedelta(days=7)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def known(session: Session, stage: str) -> dict[str, datetime]:
+    """A stage's subjects that were not answered when they were last tried, and when that was."""
+    return {row.subject: row.at for row in session.scalars(select(Setback).where(Setback.stage == stage))}
+
+
+def those_last(subjects: Iterable[Subject], setbacks: dict[str, datetime]) -> list[Subject]:
+    """All in their order, but those with a setback after them, and of these the longest untried first."""
+    return sorted(subjects, key=lambda one: setbacks.get(str(one), _NEVER))
+
+
+def note(session: Session, stage: str, silent: Sequence[str], answered: Collection[str]) -> None:
+    """Keep who was not answered now, and forget who was."""
+    at = now()
+    gone = delete(Setback).where(Setback.stage == stage)
+    session.execute(gone.where(Setback.subject.in_([*answered, *silent]) | (Setback.at < at - KEEP)))
+    for subject in silent:
+        insert_once(session, Setback, stage=stage, subject=subject, at=at)
+
+
+__all__ = ["known", "note", "those_last"]
