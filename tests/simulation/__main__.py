@@ -12,7 +12,6 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -39,7 +38,8 @@ Life = Annotated[
     typer.Option(
         "--life",
         help="scripted; unlucky: no picture, no money at CJ, an order too dear, tax; "
-        "or attended: webhooks, approvals, a watched sale, nightly reconciliation.",
+        "attended: webhooks, approvals, a watched sale, nightly reconciliation; or compared: the same, and "
+        "reconciled while it is billed and bought.",
     ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="A file to which each result is added, a JSON line each.")]
@@ -287,26 +287,48 @@ def _add(out: Path | None, line: dict[str, Any]) -> None:
 
 @app.command()
 def poison(
-    lots: Annotated[int, typer.Option("--lots", help="How many, one of them poison.", min=2)] = 1_000, out: Out = None
+    lots: Annotated[int, typer.Option("--lots", help="How many, one of them poison.", min=2)] = 1_000,
+    manner: Annotated[str, typer.Option("--manner", help="refused or silent; both when not given.")] = "",
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Places whose name has this in it; more than once for more.")
+    ] = None,
+    out: Out = None,
 ) -> None:
-    """Let CJ refuse one lot for ever; exit 1 where the others needed another number of cycles for it."""
+    """Let one lot be refused, or never answered, for ever, at each call that it makes alone.
+
+    Exit 1 where the others needed another number of cycles for it.
+    """
     from tests.simulation import poison
 
-    without = poison.needed(lots, None)
-    print(f"without: {_cycles(without)}", flush=True)
-    _add(out, {"lots": lots, "refused": None, **asdict(without)})
+    if manner not in ("", *poison.MANNERS):
+        raise typer.BadParameter(f"--manner takes {' or '.join(poison.MANNERS)}, and not {manner!r}.")
+    began = time.monotonic()
+    found = [one for one in poison.places() if not only or any(part in str(one) for part in only)]
+    manners = (manner,) if manner else poison.MANNERS
+    fates = sorted({one.fate for one in found})
+    without = {line["fate"]: line for line in poison.all_needed(lots, [(None, poison.REFUSED, fate) for fate in fates])}
+    for fate, line in without.items():
+        print(f"nowhere, {fate}: {_cycles(line)}", flush=True)
+        _add(out, line)
     worse = 0
-    for path in poison.STEPS:
-        came = poison.needed(lots, path)
-        worse += (came.all_bought, came.all_delivered) != (without.all_bought, without.all_delivered)
-        print(f"refused at {path}: {_cycles(came)}; it is {came.poisoned}", flush=True)
-        _add(out, {"lots": lots, "refused": path, **asdict(came)})
-    print(f"{lots - 1} lots beside the poison: {'the same cycles each time' if not worse else f'{worse} differ'}")
+    for line in poison.all_needed(lots, [(place, how, place.fate) for how in manners for place in found]):
+        plain = without[line["fate"]]
+        same = not line["wrong"] and all(line[what] == plain[what] for what in ("all_bought", "all_delivered"))
+        worse += not same
+        print(f"{'' if same else 'DIFFERS: '}{line['manner']} at {line['place']}: {_cycles(line)}", flush=True)
+        _add(out, line)
+    told = f"{len(found)} places, {', '.join(manners)}, {lots - 1} lots beside the poison"
+    print(f"{told}: {f'{worse} differ' if worse else 'the same cycles each time'}; {time.monotonic() - began:.0f} s")
     sys.exit(1 if worse else 0)
 
 
-def _cycles(came: Any) -> str:
-    return f"all others bought after {came.all_bought} cycles, delivered after {came.all_delivered}"
+def _cycles(line: dict[str, Any]) -> str:
+    if line["wrong"]:
+        return str(line["wrong"])
+    met = f", after {line['struck']} calls of it" if line["struck"] else ""
+    silent = f" and {line['silent_seconds']:.0f} s of silence" if line["silent_seconds"] else ""
+    others = f"all others bought after {line['all_bought']} cycles, delivered after {line['all_delivered']}"
+    return f"{others}; it is {line['poisoned']}{met}{silent}"
 
 
 @app.command()

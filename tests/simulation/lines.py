@@ -44,6 +44,8 @@ class Exchange:
         self.before: Callable[[str], None] = _nothing
         self.after: Callable[[str], None] = _nothing
         self.scripted: list[tuple[str, Reply]] = []
+        #: The call that is being made, for whoever is called `before` it.
+        self.asking: Request | None = None
         #: Judges every call to CJ by its allowance; without it, nobody does.
         self.meter: Meter | None = None
 
@@ -55,6 +57,7 @@ class Exchange:
         """
         vendor, request = self._addressed(method, url, headers, body)
         label = f"{vendor} {self.world.vendors[vendor].operation(request)}"
+        self.asking = request
         self.before(label)
         for line in self.scripted:
             if line[0] == label:  # said once, in the vendor's place

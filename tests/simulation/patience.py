@@ -17,19 +17,20 @@ from tasks.retrying import Step
 
 
 class Patient:
-    """Does a step of a simulation; what acts has one try, and is looked at again by the next cycle.
+    """Does a step of a simulation.
 
     Args:
         pass_time: lets so many seconds pass.
         dice: what the jitter is drawn from.
+        acting: whether what acts is tried again too; else it has one try, and the next cycle looks at it again.
     """
 
-    def __init__(self, pass_time: Callable[[float], None], dice: random.Random) -> None:
-        self._pass_time, self._dice = pass_time, dice
+    def __init__(self, pass_time: Callable[[float], None], dice: random.Random, *, acting: bool = False) -> None:
+        self._pass_time, self._dice, self._acting = pass_time, dice, acting
 
     def __call__(self, step: Step, *args: Any, **kwargs: Any) -> Any:
         """One step, to its result or its last failure."""
-        for seconds in _delays(step):
+        for seconds in _delays(step, acting=self._acting):
             try:
                 return step.fn(*args, **kwargs)
             except Exception as error:
@@ -39,9 +40,9 @@ class Patient:
         return step.fn(*args, **kwargs)
 
 
-def _delays(step: Step) -> list[float]:
+def _delays(step: Step, *, acting: bool) -> list[float]:
     """Seconds before each further try."""
-    if step.cache_policy is NO_CACHE or not step.retries:
+    if not step.retries or (step.cache_policy is NO_CACHE and not acting):
         return []
     given = step.retry_delay_seconds
     assert isinstance(given, list), f"{step.name}: {given!r}"

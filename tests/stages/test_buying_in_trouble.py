@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tasks import collecting
 from tests.simulation import poison
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
-from tests.stages.test_fulfilment import BOUGHT, CONFIRM, CREATE, PAY, only_one, sold
+from tests.stages.test_fulfilment import BOUGHT, CONFIRM, CREATE, DELETE, PAY, only_one, sold
 from tests.stages.test_refunding import give_back
 
 
@@ -135,19 +136,42 @@ class TestTheDailyCap:
         assert 0 < min(spent) <= max(spent) <= 50_000
 
 
+#: So little time for each cycle that ten lots need some; with 100 s, silence does not spend it by itself.
+SMALL: dict[str, Any] = {"buyers": 2, "budget": 100.0, "parcels": 900.0, "most": 20}
+
+
+@cache
+def places() -> list[poison.Place]:
+    return poison.places((poison.BOUGHT, poison.DEAR))
+
+
+@cache
+def healthy(fate: str) -> poison.Needed:
+    return poison.needed(10, None, fate=fate, **SMALL)
+
+
 class TestOneLotIsRefusedForEver:
     """B11: the others finish as if it were not there."""
 
-    def test_the_others_need_the_same_cycles_with_it_and_without_it_wherever_it_is_refused(self) -> None:
-        """Ten lots, whose purchase takes three cycles; of a thousand, `python -m tests.simulation poison`."""
-        options = {"buyers": 2, "budget": 23.0, "parcels": 900.0, "most": 20}
-        healthy = poison.needed(10, None, **options)
-        assert healthy.poisoned == "DELIVERED"
-        assert healthy.all_delivered > healthy.all_bought > 2
-        for path in poison.STEPS:
-            came = poison.needed(10, path, **options)
-            assert came.poisoned in ("PAID", "CJ_ORDERED"), path
-            assert (path, came.all_bought, came.all_delivered) == (path, healthy.all_bought, healthy.all_delivered)
+    @pytest.mark.parametrize(
+        ("fate", "call", "manner"),
+        [
+            (poison.BOUGHT, CREATE, poison.REFUSED),
+            (poison.BOUGHT, PAY, poison.REFUSED),
+            (poison.DEAR, DELETE, poison.SILENT),
+        ],
+    )
+    def test_the_others_need_the_same_cycles_with_it_and_without_it(self, fate: str, call: str, manner: str) -> None:
+        """Ten lots, whose purchase takes some cycles; of a thousand, at each call: `simulation poison`."""
+        place = next(one for one in places() if (one.fate, one.call) == (fate, f"cj {call}"))
+        came = poison.needed(10, place, manner=manner, **SMALL)
+        assert came.poisoned in ("PAID", "CJ_ORDERED")
+        assert came.cycles == healthy(fate).cycles
+
+    def test_where_a_lot_can_be_poisoned_is_found_by_running(self) -> None:
+        found = {one.call for one in places()}
+        assert found >= {f"cj {call}" for call in (CREATE, CONFIRM, PAY, DELETE)}
+        assert found >= {"stripe POST /v1/invoices/{id}/pay", "stripe POST /v1/credit_notes", "resend POST /emails"}
 
     def among(self, stage: Rehearsal, path: str) -> tuple[int, list[int]]:
         """One of two whose call is refused whenever it is made."""
