@@ -17,7 +17,8 @@ from flows.reconciling import reconciling
 from flows.sourcing import sourcing
 from tasks.lots import approvals
 from tasks.lots.records import Approval
-from tests.simulation.knife import Strike
+from tests.simulation.knife import Point, Strike
+from tests.simulation.nights import Blow, Night, unfounded
 from tests.simulation.office import Office
 from tests.simulation.play import UNTIL_LEASES_END, Play
 from tests.simulation.rehearsal import BEGINNING, HOUR, Rehearsal
@@ -38,16 +39,23 @@ class Attended(Play):
 
     winners: tuple[str, ...] = ("ada", "ada", "dov")
     gone = 2
+    #: Whether the books are also compared as soon as the sale is closed, so that all is billed and bought in that run.
+    compares_at_once = False
 
     def __init__(self, strike: Strike | None = None) -> None:
         super().__init__("attended", strike=strike, **LIMITS)
         options = self.stage.cj.options
         options.ship_after_seconds = options.deliver_after_seconds = 5 * HOUR
+        self._strike = strike
         self.office = Office(self.knife, self._note)
         self._nights = 0
         #: The flow that is at work; none between them.
         self.doing = ""
+        #: How each night ended, and what it said without a reason.
         self.reports: list[str] = []
+        self.unfounded: list[str] = []
+        self._blows: list[Blow] = []
+        self.knife.strike = self._struck if strike else None
 
     def act(self) -> None:
         """Be told, source, close, and look after it to the end."""
@@ -65,6 +73,8 @@ class Attended(Play):
         self._pass(27 * HOUR)
         if gone := [lot for lot in stage.lots() if lot.item_number == self.gone]:
             stage.cj.delist(gone[0].cj_vid)
+        if self.compares_at_once:
+            self.alive(self._compare)
         self._watch()
         for _ in range(MOST_LOOKS):
             self._answer_all()
@@ -84,7 +94,15 @@ class Attended(Play):
         if not found and not report.clean:
             found.append(report.sentence())
         early = [f"asked first: {one}" for one in unasked(self.stage, len(self.office.begun))]
-        return [*super().ended(), *(f"the books are compared: {one}" for one in found), *early]
+        compared = [*self.unfounded, *(f"in the end: {one}" for one in found)]
+        return [*super().ended(), *(f"the books are compared: {one}" for one in compared), *early]
+
+    def _struck(self, point: Point) -> str | None:
+        """Strike as told, and keep when that was."""
+        assert self._strike
+        if blow := self._strike(point):
+            self._blows.append(Blow(self.stage.clock.at, point, blow))
+        return blow
 
     # what the operator does
 
@@ -137,12 +155,32 @@ class Attended(Play):
         while (night := self._next_night()) <= end:
             self.stage.advance(max(0.0, (night - self.stage.clock.at).total_seconds()))
             self._nights += 1
-            if (state := self.alive(lambda: self._as("reconciling", reconciling.fn))) is not None:
-                self.reports.append(state.message)
+            self.alive(self._compare)
         self.stage.advance(max(0.0, (end - self.stage.clock.at).total_seconds()))
+
+    def _compare(self) -> None:
+        """One comparison; what it says must have its reason in what was done to the pipeline by then."""
+        began = self.stage.clock.at
+        try:
+            state = self._as("reconciling", reconciling.fn)
+        except Exception as error:
+            self.unfounded.append(f"comparison {len(self.reports)} fell over: {type(error).__name__}: {error}")
+            raise
+        self.reports.append(f"{state.name}: {state.message}")
+        if not state.is_completed():
+            self.unfounded.append(f"comparison {len(self.reports)} ended {self.reports[-1]}")
+            return
+        night = Night(began, self.stage.clock.at, state.result(), tuple(self._blows))
+        self.unfounded += [f"comparison {len(self.reports)}: {one}" for one in unfounded(self.stage, night)]
 
     def _next_night(self) -> datetime:
         return BEGINNING + NIGHT + self._nights * timedelta(days=1)
+
+
+class Compared(Attended):
+    """The same, and one more comparison: it meets every effect of a sale in its first minutes."""
+
+    compares_at_once = True
 
 
 def unasked(stage: Rehearsal, begun: int) -> Iterator[str]:

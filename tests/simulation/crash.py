@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations, count
 
-from tests.simulation.attended import Attended
+from tests.simulation.attended import Attended, Compared
 from tests.simulation.forking import Explorer, Job, Plain, in_children
 from tests.simulation.knife import CRASH, Point, Strike, faults_of
 from tests.simulation.play import Play, Result, Scripted
@@ -19,7 +19,7 @@ from tests.simulation.unlucky import Unlucky
 
 Make = Callable[[Strike | None], Play]
 #: Lives that can be struck; together they have every kind of effect.
-LIVES: dict[str, Make] = {"scripted": Scripted, "unlucky": Unlucky, "attended": Attended}
+LIVES: dict[str, Make] = {"scripted": Scripted, "unlucky": Unlucky, "attended": Attended, "compared": Compared}
 
 
 def points(make: Make = Scripted) -> list[Point]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tests.simulation.forking import Plain, in_children, workers
-from tests.simulation.mutants import buying, charging, effects, giving_back, listing, rationing
+from tests.simulation.mutants import buying, charging, comparing, effects, giving_back, listing, rationing
 from tests.simulation.mutants.planting import Mutant, plant
 
 ALL: tuple[Mutant, ...] = (
@@ -21,6 +21,7 @@ ALL: tuple[Mutant, ...] = (
     *giving_back.MUTANTS,
     *listing.MUTANTS,
     *rationing.MUTANTS,
+    *comparing.MUTANTS,
 )
 
 

@@ -14,9 +14,20 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any
+from typing import Any, Protocol
 
-from tests.simulation.mutants.scenes import Scene
+from tests.simulation.play import Result
+
+
+class Scene(Protocol):
+    """Where a bug shows: any life that a seed plays."""
+
+    @property
+    def name(self) -> str:
+        """What happens there."""
+
+    def run(self, seed: int) -> Result:
+        """One seed, in this process."""
 
 
 @dataclass(frozen=True)
