@@ -98,4 +98,4 @@ def test_what_our_own_code_falls_over_is_a_violation_though_the_next_cycle_heals
 def test_a_life_that_nobody_wrote_is_refused_in_one_sentence(command: str) -> None:
     answer: Any = CliRunner().invoke(commands.app, [command, "--life", "charmed"])
     assert answer.exit_code == 2
-    assert "scripted, unlucky or attended" in answer.output
+    assert "scripted, unlucky, attended or compared" in answer.output
