@@ -185,7 +185,10 @@ def ask_at(vendor: str) -> Asked:
             asked.adopted += outcome.came is Came.DONE
         away = away + 1 if any(isinstance(error, ServiceError) for error in failed) else 0
     if vendor == BASTA:
-        asked.adopted += _adopt_pictures(reading)
+        try:
+            asked.adopted += _adopt_pictures(reading)
+        except ServiceError as error:
+            asked.left.append(f"the pictures that were put up could not be read: {error}")
     return asked
 
 

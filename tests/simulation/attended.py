@@ -91,6 +91,7 @@ class Attended(Play):
         report = self.stage.reconcile()
         found = [f"{one.vendor}, {one.what.value} {one.about}: {one.text}" for one in report.findings]
         found += [f"{vendor} could not be read: {why}" for vendor, why in report.unread.items()]
+        found += [f"{one.about}: {one.text}" for one in report.undone]
         if not found and not report.clean:
             found.append(report.sentence())
         early = [f"asked first: {one}" for one in unasked(self.stage, len(self.office.begun))]

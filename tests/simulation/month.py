@@ -119,6 +119,7 @@ class Month(Eventful):
         ]
         found += [f"{vendor} could not be read: {why}" for vendor, why in report.unread.items()]
         found += [report.unlooked] if report.unlooked else []
+        found += [f"{one.about}: {one.text}" for one in (*report.unknown_yet, *report.undone)]
         self.last = self.figures()
         return [*self.broken_by_night, *(f"reconcile: {one}" for one in found), *super().ended()]
 

@@ -15,7 +15,7 @@ from tasks.clients.service import ServiceUnavailable
 from tasks.collecting import voiding
 from tasks.desk import Unsettled
 from tasks.listing.publishing import NotPublished
-from tasks.lots import copies, effects, pauses
+from tasks.lots import copies, effects, pauses, restored
 from tasks.lots.manners import Came
 from tasks.lots.records import Effect
 from tasks.notifying.mails import KEYS_LAST
@@ -294,6 +294,15 @@ class TestAfterARestore:
         assert stage.unsettled() == []
         writes = [call.operation for call in stage.world.calls[made:] if call.vendor == "basta"]
         assert not {"createSale", "createItemForSale", "createUploadUrl", "publishSale"} & set(writes)
+
+    def test_while_basta_is_away_the_mark_stays_and_the_report_says_why(self, stage: Rehearsal) -> None:
+        assert source(stage, publish=False)
+        with stage.record.write() as session:
+            restored.mark(session)
+        stage.world.faults.plan(Fault("basta", "*", "500_before", times=99))
+        report = stage.reconcile()
+        assert "the pictures that were put up could not be read" in (report.unlooked or "")
+        assert marked(stage)
 
     def test_what_did_not_happen_is_not_made_and_the_mark_ends(self, stage: Rehearsal, tmp_path: Path) -> None:
         strike(stage, "basta", "createItemForSale", landed=False)
