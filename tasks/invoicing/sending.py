@@ -18,7 +18,7 @@ from tasks.invoicing.planning import key_of, ref_of
 from tasks.lots import effects, incidents, restored
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
-from tasks.lots.manners import Answer, Attempt, Came, Manner, Resume
+from tasks.lots.manners import Answer, Attempt, Came, Manner, Outcome, Resume
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot, Sale
 from tasks.noting import tell_basta
 from tasks.settling import converge, lots_for_letter
@@ -43,10 +43,15 @@ def send(desk: Desk, invoice_id: int) -> str:
         Unsettled: a vendor did not say.
     """
     bill = bill_of(desk, invoice_id)
-    customer = _customer(desk, bill.buyer)
+    known = _customer(desk, bill)
+    if known.came is not Came.DONE:
+        return known.came.value
+    customer = str(known.vendor_id)
     if desk.settings.automatic_tax and not _locate(desk, bill, customer):
         return "no address to tax"
-    _basta_order(desk, bill)
+    ordered = _basta_order(desk, bill)
+    if ordered.came is not Came.DONE:
+        return ordered.came.value
     has_card = knows_card(desk, bill.invoice, customer)
     outcome = desk.settle(key_of(bill.invoice), building(desk, bill, customer, has_card=has_card))
     if outcome.came is not Came.DONE:
@@ -88,14 +93,23 @@ def knows_card(desk: Desk, invoice: Invoice, customer: str) -> bool:
     return desk.stripe.has_card(customer) if invoice.card_on_file is None else invoice.card_on_file
 
 
-def _customer(desk: Desk, buyer: Buyer) -> str:
+def _customer(desk: Desk, bill: Bill) -> Outcome:
     """The buyer's customer at Stripe: by e-mail, then by Basta's user id in the metadata, else a new one."""
+    buyer = bill.buyer
     if buyer.stripe_customer_id:
-        return str(buyer.stripe_customer_id)
+        return Outcome(Came.DONE, str(buyer.stripe_customer_id))
     key = f"customer:{buyer.id}"
     with desk.record.write() as session:
         effects.plan(session, key, {"user_id": buyer.basta_user_id})
-    return str(desk.settle(key, keeping_customer(desk, buyer)).vendor_id)
+    return _told(desk, bill, "Stripe refuses the customer", desk.settle(key, keeping_customer(desk, buyer)))
+
+
+def _told(desk: Desk, bill: Bill, what: str, outcome: Outcome) -> Outcome:
+    """What came of a call without which nobody is billed; that it was refused is told."""
+    if outcome.came is Came.REFUSED:
+        with desk.record.write() as session:
+            incidents.report(session, _refused(bill.invoice, f"{what} of invoice {bill.invoice.id}", outcome.error))
+    return outcome
 
 
 def customer_of(desk: Desk, buyer: Buyer) -> str | None:
@@ -176,14 +190,16 @@ def _nowhere(invoice: Invoice, key: str) -> Trouble:
     )
 
 
-def _basta_order(desk: Desk, bill: Bill) -> None:
+def _basta_order(desk: Desk, bill: Bill) -> Outcome:
     """The winner's order at Basta, made with all of the lines, and published."""
     invoice_id = bill.invoice.id
     key = f"basta-order:{invoice_id}"
     with desk.record.write() as session:
         effects.plan(session, key, {"sale_id": bill.sale.basta_sale_id}, invoice_id=invoice_id)
-    desk.settle(key, ordering(desk, bill))
-    desk.settle(f"basta-publish:{invoice_id}", publishing(desk, bill.buyer))
+    made = _told(desk, bill, "Basta refuses the order", desk.settle(key, ordering(desk, bill)))
+    if made.came is Came.DONE:
+        desk.settle(f"basta-publish:{invoice_id}", publishing(desk, bill.buyer))
+    return made
 
 
 def ordering(desk: Desk, bill: Bill) -> Manner:
@@ -272,18 +288,19 @@ def building(desk: Desk, bill: Bill, customer: str, *, has_card: bool) -> Manner
         _keep(session, invoice_id, answer, has_card)
 
     def refused(session: Session, attempt: Attempt, error: Exception) -> None:
-        incidents.report(session, _refused(session.get_one(Invoice, invoice_id), error))
+        invoice = session.get_one(Invoice, invoice_id)
+        incidents.report(session, _refused(invoice, f"Stripe refuses invoice {invoice_id}", str(error)))
 
     return Manner(look=look, act=act, record=record, refused=refused, deadline=90.0)
 
 
-def _refused(invoice: Invoice, error: Exception) -> Trouble:
+def _refused(invoice: Invoice, title: str, why: str | None) -> Trouble:
     return Trouble(
         key=f"invoice:{invoice.id}:refused",
         alert="invoice-refused",
         severity="HIGH",
-        title=f"Stripe refuses invoice {invoice.id}",
-        text=f"{error}. Its lots are not billed until a person decides.",
+        title=title,
+        text=f"{why}. Its lots are not billed until a person decides.",
         command="pipeline status",
         cents=invoice.total_cents,
     )

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from deployments.sandbox.faults import Fault
+from deployments.sandbox.wire import Reply
 from tasks.lots import pauses
 from tasks.lots.models import InvoiceLine
+from tests.simulation import poison
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 
 PREMIUM = [{"name": "Premium", "type": "PERCENTAGE", "value": 1_000, "lowerLimit": 0, "upperLimit": None}]
@@ -170,6 +172,26 @@ def test_basta_may_refuse_to_note_an_invoice_twice_and_nothing_is_lost(stage: Re
     stage.cycles(3)
     assert stage.life(lot)[3:5] == ["AUCTION_CLOSED", "PAID"]
     assert len(stage.house.orders) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "no", "title"),
+    [
+        ("basta createOrder", poison.NOES["basta"], "Basta refuses the order of invoice 1"),
+        ("stripe POST /v1/customers", poison.NOES["stripe"], "Stripe refuses the customer of invoice 1"),
+    ],
+)
+def test_nobody_is_billed_where_what_comes_before_is_refused_and_a_person_is_told(
+    stage: Rehearsal, call: str, no: Reply, title: str
+) -> None:
+    stage.person("ada", "no_card")
+    (lot,) = stage.sell("ada")
+    stage.exchange.scripted.append((call, no))
+    assert [stage.cycle().name for _ in range(2)] == ["Completed", "Completed"]
+    assert stage.status(lot) == "AUCTION_CLOSED"
+    assert (stage.bank.store.invoices, stage.house.orders) == ({}, {})
+    (incident,) = stage.incidents("invoice:")
+    assert (incident.title, incident.alert) == (title, "invoice-refused")
 
 
 def test_a_note_that_basta_never_got_is_made_by_the_next_cycle(stage: Rehearsal) -> None:
