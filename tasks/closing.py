@@ -17,6 +17,7 @@ from tasks.lots.models import Lot, Sale
 from tasks.lots.moving import follow, hold, move, release
 from tasks.lots.states import LotStatus
 from tasks.retrying import READING, task
+from tasks.rules.money import dollars
 
 OPEN = (LotStatus.LISTED, LotStatus.PUBLISHED)
 #: Why a lot waits that Basta left out of an answer: the next one decides.
@@ -153,7 +154,8 @@ def _apply(session: Session, lot: Lot, item: vendor.Item, sale: vendor.Sale | No
         session.flush()
         follow(session, lot.id, LotStatus.AUCTION_CLOSED)
     elif item.is_unsold:
-        why = "no bid" if not item.current_bid_cents else f"the highest bid, {item.current_bid_cents} cents, missed it"
+        bid = item.current_bid_cents
+        why = f"the highest bid, {dollars(bid)}, missed it" if bid else "no bid"
         lot.closed_at = lot.closed_at or now()
         session.flush()
         follow(session, lot.id, LotStatus.RESERVE_NOT_MET, why=why)

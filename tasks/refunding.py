@@ -19,6 +19,7 @@ from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
 from tasks.retrying import ACTING, task
 from tasks.reversals import adopt_reversals, bring_up, end_basta_order, living_order, refund_failed
+from tasks.rules.money import dollars
 from tasks.rules.refunds import Way, is_sound, share_cents, way_back
 from tasks.settling import DISPUTE
 
@@ -220,7 +221,7 @@ def _previewed(at: Desk, attempt: Attempt) -> int:
         captured_cents=sum(one.amount_cents for one in payments if one.status == "paid"),
         refunded_cents=sum(one.refunded_cents for one in payments),
     ):
-        raise UnsoundRefund(f"{preview.post_payment_cents} cents are more than may be given back for {attempt.key}")
+        raise UnsoundRefund(f"{dollars(preview.post_payment_cents)} is more than may be given back for {attempt.key}")
     return preview.post_payment_cents
 
 

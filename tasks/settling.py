@@ -20,6 +20,7 @@ from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot
 from tasks.lots.moving import lock, move
 from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
+from tasks.rules.money import dollars
 
 #: Why an invoice waits whose payment the buyer's bank disputes; `tasks.reversals` sets it and ends it.
 DISPUTE = "dispute"
@@ -259,7 +260,7 @@ def _underpaid(invoice: Invoice, captured: int, owed: int) -> Trouble:
         alert="books",
         severity="CRITICAL",
         title=f"Invoice {invoice.stripe_invoice_id} reads paid, but the money does not cover it",
-        text=f"Captured {captured} cents of {owed}. Nothing is bought for it until a person decides.",
+        text=f"Captured {dollars(captured)} of {dollars(owed)}. Nothing is bought for it until a person decides.",
         command="pipeline status",
         cents=owed - captured,
     )

@@ -15,6 +15,7 @@ from tasks.lots.ledger import Kind
 from tasks.lots.models import Invoice, Lot
 from tasks.lots.states import LotStatus
 from tasks.reversals import REFUNDED, adopt_reversals
+from tasks.rules.money import dollars
 from tasks.rules.pricing import rose_too_much
 from tasks.rules.selection import sources
 from tasks.settling import DISPUTE
@@ -73,9 +74,7 @@ def quote(desk: Desk, lot: Lot, address: Address) -> Quote | Verdict:
         return Verdict(LotStatus.CJ_OUT_OF_STOCK, "no warehouse has it")
     limit = desk.settings.price_rise_limit
     if rose_too_much(sourced_cents=lot.goods_cents, now_cents=variant.price_cents, limit=limit):
-        return Verdict(
-            LotStatus.CJ_PRICE_CHANGED, f"the goods cost {variant.price_cents} cents, {lot.goods_cents} when sourced"
-        )
+        return _dearer("the goods cost", variant.price_cents, lot.goods_cents)
     country, ways = _route(desk, lot, countries, address)
     if not ways:
         return Verdict(LotStatus.CJ_OUT_OF_STOCK, f"no carrier brings it from {country} to {address.country}")
@@ -84,8 +83,12 @@ def quote(desk: Desk, lot: Lot, address: Address) -> Quote | Verdict:
     way = planned if planned.cost_cents <= max(cheapest.cost_cents, lot.freight_cents) else cheapest
     landed = variant.price_cents + way.cost_cents
     if rose_too_much(sourced_cents=lot.landed_cents, now_cents=landed, limit=limit):
-        return Verdict(LotStatus.CJ_PRICE_CHANGED, f"landed it costs {landed} cents, {lot.landed_cents} when sourced")
+        return _dearer("landed it costs", landed, lot.landed_cents)
     return Quote(country, way.name, variant.price_cents, way.cost_cents)
+
+
+def _dearer(what: str, now_cents: int, sourced_cents: int) -> Verdict:
+    return Verdict(LotStatus.CJ_PRICE_CHANGED, f"{what} {dollars(now_cents)}, {dollars(sourced_cents)} when sourced")
 
 
 def _route(desk: Desk, lot: Lot, countries: list[str], address: Address) -> tuple[str, tuple[Freight, ...]]:

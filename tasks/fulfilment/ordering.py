@@ -232,8 +232,8 @@ def deleting(desk: Desk, lot_id: int) -> Manner:
         lot.cj_status = vendor.OrderStatus.CANCELLED
         if not is_too_dear(attempt.request):
             return  # its refund follows
-        why = f"CJ asks {attempt.request['amount_cents']} cents for the order, {lot.landed_cents} when sourced"
-        move(session, lot_id, LotStatus.CJ_PRICE_CHANGED, why=why)
+        asked, planned = dollars(attempt.request["amount_cents"]), dollars(lot.landed_cents)
+        move(session, lot_id, LotStatus.CJ_PRICE_CHANGED, why=f"CJ asks {asked} for the order, {planned} when sourced")
 
     return Manner(look=look, act=act, record=record, conclusive=True)
 

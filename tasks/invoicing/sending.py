@@ -21,6 +21,7 @@ from tasks.lots.incidents import Trouble
 from tasks.lots.manners import Answer, Attempt, Came, Manner, Outcome, Resume
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot, Sale
 from tasks.noting import tell_basta
+from tasks.rules.money import dollars
 from tasks.settling import converge, lots_for_letter
 
 
@@ -348,7 +349,8 @@ def _finish(
     ours = sum(line.cents for line in lines)
     for what, theirs in (("adds up", draft.subtotal_cents), ("comes without tax", draft.total_cents - draft.tax_cents)):
         if theirs != ours:
-            raise TotalMismatch(f"invoice {draft.id} {what} to {theirs} cents at Stripe, and to {ours} here")
+            there, here = dollars(theirs), dollars(ours)
+            raise TotalMismatch(f"invoice {draft.id} {what} to {there} at Stripe, and to {here} here")
     return desk.stripe.finalize(draft.id, key=f"{attempt.vendor_key}:finalize")
 
 
