@@ -69,6 +69,8 @@ def _told_of() -> set[str]:
     with desk().record.read() as session:
         for event in inbox.waiting(session, "basta"):
             found.setdefault(str(event.payload.get("sale_id")), []).append(event.id)
+        if not found:
+            return set()
         known = select(Sale.basta_sale_id).where(Sale.basta_sale_id.in_(found))
         lots = select(Lot.sale_id).where(Lot.status.in_(OPEN))
         waits = set(session.scalars(known.where(or_(Sale.closed_at.is_(None), Sale.id.in_(lots)))))

@@ -82,6 +82,8 @@ def _told_of() -> set[str]:
     with desk().record.read() as session:
         for event in inbox.waiting(session, "cj"):
             found.setdefault(str(event.payload.get("order_number")), []).append(event.id)
+        if not found:
+            return set()
         ours = select(Lot.cj_order_number).where(Lot.cj_order_number.in_(found), Lot.status.in_(UNDER_WAY))
         waits = set(session.scalars(ours))
     strangers = [event for number, events in found.items() if number not in waits for event in events]

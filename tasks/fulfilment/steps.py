@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from tasks.cycling import Several
@@ -21,16 +21,19 @@ BATCH = 100
 #: Holds that end by themselves or by the world: looked at again each cycle, or when their time has come.
 LOOKED_AT_AGAIN = (ordering.NO_ADDRESS, ordering.REFUSED, CAP)
 
+# Asked by each step of every cycle: built once.
+_TO_WORK_ON = (
+    select(Lot)
+    .where(Lot.status == bindparam("status"), Lot.refund_status.is_(None))
+    .where(or_(Lot.hold_reason.is_(None), Lot.hold_reason.in_(LOOKED_AT_AGAIN)))
+    .where(or_(Lot.hold_until.is_(None), Lot.hold_until <= bindparam("at")))
+    .order_by(Lot.id)
+)
+
 
 def _lots(session: Session, status: LotStatus, sale_id: str | None) -> list[Lot]:
-    query = (
-        select(Lot)
-        .where(Lot.status == status, Lot.refund_status.is_(None))
-        .where(or_(Lot.hold_reason.is_(None), Lot.hold_reason.in_(LOOKED_AT_AGAIN)))
-        .where(or_(Lot.hold_until.is_(None), Lot.hold_until <= now()))
-        .order_by(Lot.id)
-    )
-    return list(session.scalars(query.where(Lot.basta_sale_id == sale_id) if sale_id else query))
+    query = _TO_WORK_ON.where(Lot.basta_sale_id == sale_id) if sale_id else _TO_WORK_ON
+    return list(session.scalars(query, {"status": status, "at": now()}))
 
 
 def lots_to_order(sale_id: str | None = None) -> list[int]:
