@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import re
@@ -11,7 +10,7 @@ from typing import Any
 
 from deployments.sandbox.stripe import asking, credit, customers, invoices, oracle, routes
 from deployments.sandbox.stripe.form import nested
-from deployments.sandbox.stripe.store import ApiError, Store, StripeOptions, invalid
+from deployments.sandbox.stripe.store import ApiError, Store, StripeOptions, copied, invalid
 from deployments.sandbox.wire import Reply, Request
 from deployments.sandbox.world import World
 
@@ -107,10 +106,10 @@ class Stripe:
                 raise invalid(wrong.message, code=wrong.code, param=wrong.param)
             if status := self._fails_inside(operation):
                 return status, _failure() if status == 500 else {"error": IN_USE}
-            row = copy.deepcopy(routes.answer(self.store, operation, path, given))
+            row = copied(routes.answer(self.store, operation, path, given))
         except ApiError as error:
             oracle.check_reply(error.error)
-            return error.status, {"error": copy.deepcopy(error.error)}
+            return error.status, {"error": copied(error.error)}
         oracle.check_reply(row)
         return 200, row
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import hmac
 import json
 from typing import Any
 
-from deployments.sandbox.stripe.store import API_VERSION, Store
+from deployments.sandbox.stripe.store import API_VERSION, Store, copied
 
 TRIES = 4
 
@@ -48,7 +47,7 @@ def _is_wanted(store: Store, kind: str) -> bool:
 def emit(store: Store, kind: str, thing: dict[str, Any]) -> None:
     """Something happened."""
     event = store.new(
-        "event", "evt", type=kind, api_version=API_VERSION, data={"object": copy.deepcopy(thing)}, pending_webhooks=1
+        "event", "evt", type=kind, api_version=API_VERSION, data={"object": copied(thing)}, pending_webhooks=1
     )
     event.pop("metadata", None)
     store.events.append(event)
