@@ -18,19 +18,24 @@ from tasks.rules.thresholds import quota_verdict
 
 SETTINGS_ENDPOINT = "/setting/get"
 READ_EVERY = timedelta(hours=1)
+#: Where CJ tells nothing there is hardly news, and the asking itself may be counted for life.
+READ_SILENCE_EVERY = timedelta(days=1)
 STOP = "critical"
 LOW = ("warning", STOP)
 
 
 def quota_due() -> list[str]:
-    """Whether CJ should be asked again: once an hour is enough, as every call is counted; more often at the end."""
+    """Whether CJ should be asked again: once an hour is enough, as every call is counted; more often at the end, and
+    once a day where CJ told nothing of any allowance.
+    """
     with desk().record.read() as session:
         row = session.get(CjEndpoint, SETTINGS_ENDPOINT)
         if login.refused(session):
             return ["cj"]  # so that its end is seen at once
         if cj_calls.used_up(session):
             return ["cj"]  # nothing more is asked of that endpoint till then; this costs nothing
-    return [] if row and row.last_called_at and now() - row.last_called_at < READ_EVERY else ["cj"]
+        every = READ_EVERY if cj_calls.is_told(session) else READ_SILENCE_EVERY
+    return [] if row and row.last_called_at and now() - row.last_called_at < every else ["cj"]
 
 
 @task(name="read quota", task_run_name="read CJ's quota", **READING)

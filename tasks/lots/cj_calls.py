@@ -135,6 +135,13 @@ def used_up(session: Session) -> bool:
     return session.scalars(select(CjEndpoint.endpoint).where(CjEndpoint.allowed == 0).limit(1)).first() is not None
 
 
+def is_told(session: Session) -> bool:
+    """Whether CJ told what it still allows, of any endpoint; a silent account's calls are counted by us alone."""
+    return (
+        session.scalars(select(CjEndpoint.endpoint).where(CjEndpoint.regime.is_not(None)).limit(1)).first() is not None
+    )
+
+
 def tells_only(session: Session, endpoints: list[str]) -> None:
     """Forget the counts of all other endpoints: CJ does not tell them any more, as the account is another kind."""
     silent = update(CjEndpoint).where(COUNTED, CjEndpoint.endpoint.not_in(endpoints))

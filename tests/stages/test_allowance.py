@@ -50,6 +50,18 @@ def test_an_allowance_that_was_told_goes_down_with_every_call_answered_or_not(st
     assert known(stage, BALANCE) == before - 1 == 300 - stage.cj.quota.requested[BALANCE]
 
 
+@pytest.mark.parametrize(("quota", "readings"), [("points", 4), ("silent", 1)])
+def test_how_much_is_left_is_asked_each_hour_and_of_an_account_that_tells_nothing_each_day(
+    stage: Rehearsal, quota: str, readings: int
+) -> None:
+    stage.cj.options.quota = quota
+    assert stage.source().is_completed()
+    stage.advance(DAY)
+    before = stage.calls("cj", "GET /setting/get")
+    stage.cycles(4, apart=HOUR)
+    assert stage.calls("cj", "GET /setting/get") == before + readings
+
+
 def test_what_is_used_up_is_not_asked_for_until_cj_tells_of_more(stage: Rehearsal) -> None:
     counted(stage, **{BALANCE: 0})
     with pytest.raises(QuotaExhausted):  # nobody has told us yet
