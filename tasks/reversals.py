@@ -78,7 +78,11 @@ def _adopt_refund(session: Session, invoice: Invoice, refund: bank.Refund, notes
     for lot in mine:
         bring_up(session, lot, refund)
     note = next((one for one in notes if refund.id in one.refund_ids), None)
-    if mine or refund.lot_ref or (note is not None and note.refund_ref):
+    if mine:
+        return
+    if ref := refund.lot_ref or (note.refund_ref if note is not None else None):
+        if refund.status not in ("failed", "canceled"):
+            _remember(session, invoice, ref)
         return  # ours: its own effect records it
     if session.execute(select(LedgerEntry.id).where(LedgerEntry.vendor_id == refund.id)).first():
         return  # adopted before, for no lot in particular
@@ -91,6 +95,20 @@ def _adopt_refund(session: Session, invoice: Invoice, refund: bank.Refund, notes
     if not shares:
         _book_refund(session, invoice, refund, refund.amount_cents, None)
         _hold_all(session, invoice, refund)
+
+
+def _remember(session: Session, invoice: Invoice, ref: str) -> None:
+    """A restored record knows nothing of a refund that it made in the lost time: planned again, it is found there.
+
+    Until it is, nothing is bought for the lot.
+    """
+    number = ref.removeprefix("lot-")
+    lot = session.get(Lot, int(number)) if number.isdecimal() else None
+    if lot is None or lot.invoice_id != invoice.id:
+        return
+    lot = lock(session, lot.id)
+    if lot.refund_status is None and effects.state_of(session, f"refund:{lot.id}:1") is None:
+        lot.refund_status, lot.error_message = "PLANNED", "it was given back before the record was restored"
 
 
 def _shares_given_back(

@@ -10,11 +10,11 @@ from tasks.desk import Desk
 from tasks.fulfilment.address import Address
 from tasks.fulfilment.ordering import NO_ADDRESS
 from tasks.handling.planning import Plan, Refused, lot_of
-from tasks.lots import effects
 from tasks.lots.clock import now
 from tasks.lots.manners import State
 from tasks.lots.models import Invoice, Lot
 from tasks.lots.moving import lock, release
+from tasks.lots.records import Effect
 from tasks.lots.states import FINAL, LotStatus
 
 #: Holds that no retry can end: what does, in words.
@@ -28,6 +28,7 @@ STAYS = {
 }
 #: CJ takes no longer parts.
 LONGEST = 200
+NO_ORDER = (State.PLANNED, State.REFUSED, State.DROPPED)
 BEFORE_THE_ORDER = (LotStatus.AUCTION_CLOSED, LotStatus.PAYMENT_FAILED, LotStatus.PAID)
 
 
@@ -111,8 +112,11 @@ def plan_address(at: Desk, lot_id: int) -> Plan:
 
 
 def _address_plan(session: Session, lot: Lot) -> Plan:
-    order = effects.state_of(session, f"cj-order:{lot.id}")
-    late = order not in (None, State.PLANNED, State.REFUSED, State.DROPPED)
+    order = session.get(Effect, f"cj-order:{lot.id}")
+    # One that was asked for and is proven absent may land yet, and would go to the address that was asked for.
+    late = order is not None and (
+        order.state not in NO_ORDER or (order.state == State.PLANNED and order.acted_at is not None)
+    )
     if lot.status not in BEFORE_THE_ORDER or late or lot.refund_status:
         why = "its order may be made already" if late else "an address is set between its sale and its order"
         why = "its buyer is being refunded" if lot.refund_status else why

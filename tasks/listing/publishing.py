@@ -12,8 +12,8 @@ from tasks.clients.basta import Item
 from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk
 from tasks.editing import adopt_edits
-from tasks.listing.making import new_item
-from tasks.listing.unlisting import PICTURELESS, unlist
+from tasks.listing.making import external_id_of, new_item
+from tasks.listing.unlisting import PICTURELESS, UNLOOKED_FOR, unlist
 from tasks.lots import effects
 from tasks.lots.clock import now, sleep
 from tasks.lots.manners import Answer, Attempt, Came, Manner
@@ -56,6 +56,7 @@ def publish(desk: Desk, sale_row: int, tell: Log) -> Published:
     removed, note = 0, "it was published before"
     if sale.published_at is None:
         removed = _unlist_pictureless(desk, sale, tell)
+        _unlist_unlooked_for(desk, sale, tell)
     if lots := _dated(desk, sale_row):
         for lot in lots:
             assert lot.basta_item_id
@@ -115,6 +116,29 @@ def _unlist_pictureless(desk: Desk, sale: Sale, tell: Log) -> int:
             unlist(desk, lot.id, PICTURELESS)
             removed += 1
     return removed
+
+
+def _unlist_unlooked_for(desk: Desk, sale: Sale, tell: Log) -> None:
+    """Take out what landed when its lot was cancelled: no lot of ours would stand behind what is sold there.
+
+    Raises:
+        NotPublished: Basta keeps it.
+    """
+    assert sale.basta_sale_id
+    with desk.record.read() as session:
+        query = select(Lot.id).where(Lot.sale_id == sale.id, Lot.status == LotStatus.CANCELLED)
+        gone = {external_id_of(desk, lot_id): lot_id for lot_id in session.scalars(query)}
+    if not gone:
+        return
+    for item in desk.basta.items(sale.basta_sale_id):
+        lot_id = gone.get(item.external_id or "")
+        if lot_id is None:
+            continue
+        tell.warning("Lot %s leaves the sale: it was cancelled before Basta had put it there", lot_id)
+        with desk.record.write() as session:
+            session.get_one(Lot, lot_id).basta_item_id = item.id
+        if unlist(desk, lot_id, UNLOOKED_FOR).came is not Came.DONE:
+            raise NotPublished(f"lot {lot_id} is cancelled, and Basta keeps its item in the sale")
 
 
 def _dated(desk: Desk, sale_row: int) -> list[Lot]:

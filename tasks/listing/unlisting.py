@@ -12,6 +12,7 @@ from tasks.lots.moving import lock, move
 from tasks.lots.states import LotStatus
 
 PICTURELESS = "no picture of it could be uploaded"
+UNLOOKED_FOR = "it was cancelled before Basta had put it there"
 WITHDRAWN = "the seller withdrew it"
 
 

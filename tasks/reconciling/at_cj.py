@@ -16,7 +16,7 @@ from tasks.lots import effects, ledger
 from tasks.lots.ledger import Kind
 from tasks.lots.manners import State
 from tasks.lots.models import Lot
-from tasks.lots.states import FINAL
+from tasks.lots.states import FINAL, LotStatus
 from tasks.pursing import look_into
 from tasks.reconciling.finding import Finding, Tie, What, bears_our_mark, record_name
 from tasks.reconciling.unshown import unshown
@@ -27,6 +27,8 @@ BATCH, PAGES = 100, 5
 NUMBER = "HS-[0-9]+"
 #: Words under which CJ lists orders; a list needs one, and its newest pages are read.
 LISTED = ("CREATED", "UNPAID", "UNSHIPPED", "SHIPPED", "DELIVERED")
+#: A lot whose order may be unpaid.
+BUYING = (LotStatus.PAID, LotStatus.CJ_ORDERED)
 #: Words of 2026, which older accounts may refuse.
 NEWER = ("PENDING", "PROCESSING")
 
@@ -63,6 +65,7 @@ def compare(at: Desk, since: datetime) -> tuple[list[Finding], list[Tie]]:
             *_booked(session, lots, orders, tie),
             *unshown(session, VENDOR, (Kind.GOODS, Kind.FREIGHT), shown, since, tie),
             *_strangers(session, lots, listed),
+            *_unwanted(lots, orders),
         ]
     return found, [tie]
 
@@ -114,3 +117,12 @@ def _strangers(session: Session, lots: dict[str, Lot], listed: list[Order]) -> I
             text = f"its number {order.number} is ours, and no lot has it: cancel it at CJ, or see what it was for"
             taken = -(order.amount_cents or 0) if order.status.is_paid else 0
             yield Finding(VENDOR, What.ORPHAN, order.order_id, text, 0, taken)
+
+
+def _unwanted(lots: dict[str, Lot], orders: list[Order]) -> Iterator[Finding]:
+    """Orders that nobody pays or deletes: a request so slow that its lot was given back before it landed."""
+    for order in orders:
+        lot = lots[str(order.number)]
+        if order.status.is_unpaid and lot.status not in BUYING:
+            text = f"lot {lot.id} is {lot.status}, and its order {order.number} is {order.raw_status}: delete it at CJ"
+            yield Finding(VENDOR, What.ORPHAN, order.order_id, text)
