@@ -56,7 +56,8 @@ def take(record: Record, flow: str, runner: str, hold: timedelta, due: datetime 
     with record.write() as session:
         if session.get(FlowLease, flow) is None:
             insert_once(session, FlowLease, flow=flow)
-        lease = session.get_one(FlowLease, flow, populate_existing=True, with_for_update=record.dialect == "postgresql")
+        lease = _locked(session, flow)
+        assert lease
         if lease.owner and lease.until and lease.until > at:
             since = lease.started_at.strftime("%H:%M:%S UTC") if lease.started_at else "a while"
             raise LeaseHeld(flow, lease.runner or "another run", since)
@@ -69,7 +70,7 @@ def take(record: Record, flow: str, runner: str, hold: timedelta, due: datetime 
 def renew(record: Record, flow: str, owner: str, hold: timedelta) -> bool:
     """Keep it for longer; False when it was lost."""
     with record.write() as session:
-        lease = session.get(FlowLease, flow)
+        lease = _locked(session, flow)
         if lease is None or lease.owner != owner:
             return False
         lease.until = now() + hold
@@ -79,9 +80,18 @@ def renew(record: Record, flow: str, owner: str, hold: timedelta) -> bool:
 def give_back(record: Record, flow: str, owner: str, outcome: str) -> None:
     """End the run; a lease that was lost meanwhile stays with its new owner."""
     with record.write() as session:
-        lease = session.get(FlowLease, flow)
+        lease = _locked(session, flow)
         if lease is not None and lease.owner == owner:
             lease.owner, lease.until, lease.finished_at, lease.outcome = None, None, now(), outcome
+
+
+def _locked(session: Session, flow: str) -> FlowLease | None:
+    """A lease, kept from everybody else until the transaction ends: another run may be just taking it.
+
+    On SQLite the transaction itself (BEGIN IMMEDIATE) keeps them away.
+    """
+    lock = session.get_bind().dialect.name == "postgresql"
+    return session.get(FlowLease, flow, populate_existing=True, with_for_update=lock)
 
 
 def last_finished(session: Session, flow: str) -> datetime | None:

@@ -27,7 +27,7 @@ from tasks.lots.ledger import Kind
 from tasks.lots.migrate import config, migrate, revision
 from tasks.lots.migrations import NEWEST
 from tasks.lots.moving import lock
-from tasks.lots.records import DailySpend, OutboxMessage
+from tasks.lots.records import DailySpend, FlowLease, OutboxMessage
 from tests.builders import make_lot
 from tests.conftest import POSTGRESQL, HeldClock
 
@@ -119,6 +119,35 @@ def test_a_second_run_does_not_start_and_a_killed_one_blocks_for_its_lease_only(
     owner = leases.take(record, "processing", "run B", timedelta(minutes=12))
     leases.give_back(record, "processing", "somebody else", "done")
     assert leases.renew(record, "processing", owner, timedelta(minutes=1))
+
+
+@pytest.mark.parametrize("late", ["renewed", "given back"])
+def test_a_lease_that_another_run_is_just_taking_stays_with_it(
+    record: Record, held_clock: HeldClock, late: str
+) -> None:
+    slept = leases.take(record, "reconciling", "run A", timedelta(minutes=12))
+    held_clock.advance(721)
+    taking = threading.Event()
+
+    def take() -> None:
+        with record.write() as session:
+            lease = session.get_one(FlowLease, "reconciling", with_for_update=record.dialect == "postgresql")
+            lease.owner, lease.until = "run B's", held_clock.now() + timedelta(minutes=12)
+            session.flush()
+            taking.set()
+            time.sleep(0.2)
+
+    other = threading.Thread(target=take)
+    other.start()
+    assert taking.wait(5)
+    if late == "renewed":
+        assert leases.renew(record, "reconciling", slept, timedelta(minutes=40)) is False
+    else:
+        leases.give_back(record, "reconciling", slept, "done")
+    other.join()
+    with record.read() as session:
+        lease = session.get_one(FlowLease, "reconciling")
+    assert (lease.owner, lease.until) == ("run B's", held_clock.now() + timedelta(minutes=12))
 
 
 def test_no_two_calls_of_cj_come_closer_than_the_interval_from_four_workers(record: Record) -> None:
