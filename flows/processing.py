@@ -56,7 +56,7 @@ def processing(sale_id: Id | None = None) -> Any:
 
 
 def _cycle(sale_id: str | None) -> Any:
-    cycle = Cycle()
+    cycle = Cycle(puts_off=True)
     only = partial(partial, sale_id=sale_id)
 
     guarding.free_claims()
@@ -82,6 +82,7 @@ def _cycle(sale_id: str | None) -> Any:
     cycle.stage("mail", notifying.mails_waiting, notifying.send_mail)
     # Nothing waits for a deletion but its own refund: one that is never answered takes the time of no other.
     cycle.stage("delete", only(fulfilment.orders_to_delete), fulfilment.delete_order)
+    cycle.put_off_work()
     guarding.watch_login(cycle.met)
     guarding.look_for_trouble()
     guarding.listen_for_stripe()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from prefect.client.schemas.objects import State
@@ -15,6 +15,7 @@ from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Unsettled, desk
 from tasks.lots import setbacks
 from tasks.lots.clock import now
+from tasks.lots.records import Setback
 from tasks.retrying import Step, is_inline, run_logger
 
 #: Tasks of one stage that are under way at once.
@@ -32,6 +33,16 @@ class Several(NamedTuple):
 
     number: int
     outcome: str
+
+
+class _Work(NamedTuple):
+    """What one stage has to do."""
+
+    stage: str
+    subjects: list[Any]
+    known: set[str]  # those that a vendor did not answer the last time
+    step: Step
+    width: int  # how many at once
 
 
 @dataclass
@@ -55,14 +66,21 @@ class Tally:
 
 
 class Cycle:
-    """One cycle's time and tallies."""
+    """One cycle's time and tallies.
 
-    def __init__(self, budget_seconds: float | None = None) -> None:
+    Args:
+        budget_seconds: its time; PROCESS_BUDGET_SECONDS when not given.
+        puts_off: whether what was not answered several times in a row waits for `put_off_work`.
+    """
+
+    def __init__(self, budget_seconds: float | None = None, *, puts_off: bool = False) -> None:
         seconds = desk().settings.process_budget_seconds if budget_seconds is None else budget_seconds
         self.began = now()
         self.ends = self.began + timedelta(seconds=seconds)
         self.tallies: list[Tally] = []
         self.met: list[Exception] = []  # every failure of a subject, as it was
+        self._puts_off = puts_off
+        self._put_off: list[_Work] = []
 
     @property
     def spent(self) -> bool:
@@ -82,8 +100,7 @@ class Cycle:
         """Do one step for each subject that has work, as a task each; nothing it raises reaches the flow.
 
         A failed subject is a red task and a line here; the others are untouched. One that a vendor did not answer
-        comes after all others the next time: what is never answered costs its stage what the others leave of the
-        time, and never their turn.
+        comes after all others the next time.
 
         Args:
             bounded: whether it takes nothing when the cycle's time is spent.
@@ -93,26 +110,41 @@ class Cycle:
         self.tallies.append(tally)
         logger = run_logger()
         try:
-            subjects, late = _in_turn(name, work())
+            subjects, known = _in_turn(name, work())
         except Exception as error:
             logger.exception("%s: its work could not be read", name)
             tally.failures[READING] = _sentence(error)
             self.met.append(error)
             return tally
-        absences, silent, answered = 0, list[str](), set[str]()
         width = 1 if one_at_a_time else AT_ONCE
-        ends = self.began + (self.ends - self.began) * share
+        if self._puts_off and bounded:
+            often = {subject for subject, row in known.items() if row.times >= setbacks.OFTEN}
+            if later := [one for one in subjects if str(one) in often]:
+                self._put_off.append(_Work(name, later, often, step, width))
+                subjects = [one for one in subjects if str(one) not in often]
+        ends = self.began + (self.ends - self.began) * share if bounded else None
+        self._do(tally, _Work(name, subjects, set(known), step, width), ends)
+        return tally
+
+    def put_off_work(self) -> None:
+        """Do what was put off, with what is left of the cycle's time: no other stage waits for it."""
+        for work in self._put_off:
+            self.tallies.append(tally := Tally(f"{work.stage}, put off"))
+            self._do(tally, work, self.ends)
+        self._put_off.clear()
+
+    def _do(self, tally: Tally, work: _Work, ends: datetime | None) -> None:
+        stage, subjects, known, step, width = work
+        absences, silent, answered = 0, set[str](), set[str]()
         for start in range(0, len(subjects), width):
-            if (bounded and now() >= ends) or absences >= ABSENCES:
+            if (ends is not None and now() >= ends) or absences >= ABSENCES:
                 tally.left = len(subjects) - start
                 break
             batch = subjects[start : start + width]
             for subject, came in zip(batch, _run(step, batch), strict=True):
                 is_absence = isinstance(came, ServiceUnavailable | Unsettled)
-                if is_absence and isinstance(subject, int | str):  # a batch is made up anew each time
-                    silent.append(str(subject))
-                elif str(subject) in late:
-                    answered.add(str(subject))
+                if isinstance(subject, int | str):  # a batch is made up anew each time
+                    (silent if is_absence else answered).add(str(subject))
                 if not isinstance(came, Exception):
                     absences = 0
                     number, outcome = came if isinstance(came, Several) else (1, str(came))
@@ -121,14 +153,14 @@ class Cycle:
                 absences = absences + 1 if is_absence else 0
                 tally.failures[str(subject)] = _sentence(came)
                 self.met.append(came)
-        if silent or answered:
+        if silent | (answered & known):
             with desk().record.write() as session:
-                setbacks.note(session, name, silent, answered)
+                setbacks.note(session, stage, silent, answered & known)
+        logger = run_logger()
         if subjects:
             logger.info(tally.line())
         for subject, why in tally.failures.items():
-            logger.warning("%s %s: %s", name, subject, why)
-        return tally
+            logger.warning("%s %s: %s", tally.stage, subject, why)
 
     @property
     def failed(self) -> bool:
@@ -156,13 +188,13 @@ class Cycle:
         return Completed(name="PartiallyDone", message=summary, data=given)
 
 
-def _in_turn(stage: str, work: Sequence[Any]) -> tuple[list[Any], set[str]]:
+def _in_turn(stage: str, work: Sequence[Any]) -> tuple[list[Any], dict[str, Setback]]:
     """A stage's work in the order in which it is done, and which of it a vendor did not answer the last time."""
     if not work:
-        return [], set()
+        return [], {}
     with desk().record.read() as session:
-        late = setbacks.known(session, stage)
-    return setbacks.those_last(work, late), set(late)
+        known = setbacks.known(session, stage)
+    return setbacks.those_last(work, known), known
 
 
 def _run(step: Step, subjects: Sequence[Any]) -> list[Any]:

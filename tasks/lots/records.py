@@ -177,13 +177,14 @@ class FlowLease(Base):
 
 
 class Setback(Base):
-    """A subject of a cycle's stage with which a vendor did not answer when it was last tried."""
+    """A subject of a cycle's stage that a vendor did not answer when it was last tried."""
 
     __tablename__ = "setbacks"
 
     stage: Mapped[Text] = mapped_column(primary_key=True)
     subject: Mapped[Text] = mapped_column(primary_key=True)
     at: Mapped[datetime]
+    times: Mapped[int]  # in a row
 
 
 class CjSlot(Base):

@@ -1,12 +1,13 @@
 """Whom no vendor answered comes last the next time, so that nobody waits behind it for ever.
 
 A stage ends after some absences in a row, as the vendor is away then; a few subjects whose calls are never answered
-look the same, and at the head of a stage they would end it in every cycle.
+look the same, and at the head of a stage they would end it in every cycle. One that was not answered `OFTEN` times
+in a row waits until all the stages of a cycle are done: from then on it costs the others nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -21,26 +22,28 @@ Subject = TypeVar("Subject")
 
 #: One that has no work any more is forgotten then.
 KEEP = timedelta(days=7)
+#: After so many times in a row it is no hiccup.
+OFTEN = 3
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def known(session: Session, stage: str) -> dict[str, datetime]:
-    """A stage's subjects that were not answered when they were last tried, and when that was."""
-    return {row.subject: row.at for row in session.scalars(select(Setback).where(Setback.stage == stage))}
+def known(session: Session, stage: str) -> dict[str, Setback]:
+    """A stage's subjects that were not answered when they were last tried."""
+    return {row.subject: row for row in session.scalars(select(Setback).where(Setback.stage == stage))}
 
 
-def those_last(subjects: Iterable[Subject], setbacks: dict[str, datetime]) -> list[Subject]:
+def those_last(subjects: Iterable[Subject], setbacks: Mapping[str, Setback]) -> list[Subject]:
     """All in their order, but those with a setback after them, and of these the longest untried first."""
-    return sorted(subjects, key=lambda one: setbacks.get(str(one), _NEVER))
+    return sorted(subjects, key=lambda one: setbacks[str(one)].at if str(one) in setbacks else _NEVER)
 
 
-def note(session: Session, stage: str, silent: Sequence[str], answered: Collection[str]) -> None:
+def note(session: Session, stage: str, silent: Collection[str], answered: Collection[str]) -> None:
     """Keep who was not answered now, and forget who was."""
-    at = now()
+    at, before = now(), {subject: row.times for subject, row in known(session, stage).items()}
     gone = delete(Setback).where(Setback.stage == stage)
     session.execute(gone.where(Setback.subject.in_([*answered, *silent]) | (Setback.at < at - KEEP)))
-    for subject in silent:
-        insert_once(session, Setback, stage=stage, subject=subject, at=at)
+    for subject in sorted(silent):
+        insert_once(session, Setback, stage=stage, subject=subject, at=at, times=before.get(subject, 0) + 1)
 
 
-__all__ = ["known", "note", "those_last"]
+__all__ = ["OFTEN", "known", "note", "those_last"]

@@ -14,7 +14,7 @@ from tasks.lots import setbacks
 from tasks.notifying.mails import mails_waiting, send_mail
 from tests.simulation.lines import PATIENCE_SECONDS, NoAnswer
 from tests.simulation.rehearsal import HOUR, Rehearsal
-from tests.stages.test_fulfilment import CREATE
+from tests.stages.test_fulfilment import CREATE, PAY
 
 
 def test_lots_that_are_never_answered_keep_no_other_waiting(stage: Rehearsal) -> None:
@@ -36,10 +36,39 @@ def test_lots_that_are_never_answered_keep_no_other_waiting(stage: Rehearsal) ->
     assert stage.status(healthy) == "CJ_PAID"
     assert {stage.status(lot) for lot in silent} == {"PAID"}
     stage.exchange.before = lambda _: None
-    stage.cycle()
+    stage.cycles(2)
     assert {stage.status(lot) for lot in silent} == {"CJ_PAID"}
     with stage.record.read() as session:
         assert setbacks.known(session, "fulfil") == {}
+
+
+def test_a_lot_that_is_never_answered_costs_the_others_some_time_in_a_few_cycles_and_then_nothing(
+    stage: Rehearsal,
+) -> None:
+    """B11: known for what it is, it comes when all the stages are done."""
+    stage.person("ada")
+    stage.person("dov", "no_card", pays_after=(setbacks.OFTEN - 0.5) * HOUR)
+    stage.sell("ada", "ada", "dov")
+    calls: list[str] = []
+
+    def unanswered(label: str) -> None:
+        asking = stage.exchange.asking
+        is_poison = label == f"cj {CREATE}" and asking is not None and number in asking.body
+        calls.append("silence" if is_poison else label)
+        if is_poison:
+            stage.advance(PATIENCE_SECONDS)
+            raise NoAnswer(label)
+
+    number = stage.record.known_as(f"HS-{stage.lots()[0].id}").encode()
+    stage.exchange.before = unanswered
+    stage.cycle()
+    assert calls.index("silence") < calls.index(f"cj {PAY}"), "nobody knows it yet"
+    for _ in range(setbacks.OFTEN):
+        stage.advance(HOUR)
+        calls.clear()
+        stage.cycle()
+    assert f"cj {PAY}" in calls
+    assert calls.index("silence") == len(calls) - 1
 
 
 def test_where_resend_hangs_a_cycle_asks_it_a_few_times_and_those_mails_come_last(stage: Rehearsal) -> None:
