@@ -1,7 +1,7 @@
 """Poison: one lot whose call a vendor refuses, or never answers, whenever it is made, among many.
 
 Where it can be poisoned is found by running: every call that such a lot makes alone, in each of its fates. The others
-must not need a cycle more for it.
+must not need a cycle more for what is refused, and one at most for what is never answered.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ FEW = 4
 #: How its vendor treats the poisoned call, each time: it says no, or nothing, and nothing happens.
 REFUSED, SILENT = "refused", "silent"
 MANNERS = (REFUSED, SILENT)
+#: How many cycles the others may need more for it. Silence takes its stage's time until the lot is known for it, and is
+#: put off: some tries of 20 s in each of a few cycles, which is less than one cycle's time.
+MOST_MORE = {REFUSED: 0, SILENT: 1}
 #: What becomes of the lot where nothing is poisoned: bought; ordered, too dear, deleted and refunded; never paid.
 BOUGHT, DEAR, UNPAID = "bought", "dear", "unpaid"
 FATES = (BOUGHT, DEAR, UNPAID)
@@ -303,6 +306,6 @@ def all_needed(lots: int, jobs: list[tuple[Place | None, str, str]]) -> Iterator
 
 
 __all__ = [
-    "BOUGHT", "DEAR", "FATES", "MANNERS", "REFUSED", "SILENT", "UNPAID",
+    "BOUGHT", "DEAR", "FATES", "MANNERS", "MOST_MORE", "REFUSED", "SILENT", "UNPAID",
     "Needed", "Place", "Poisoned", "all_needed", "needed", "places", "refuse", "share_out",
 ]  # fmt: skip
