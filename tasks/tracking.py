@@ -11,7 +11,7 @@ from tasks import letters
 from tasks.clients.cj import ORDERS_ENDPOINT, Order, OrderStatus
 from tasks.cycling import Several
 from tasks.desk import Desk, desk
-from tasks.lots import cj_calls, effects, inbox, incidents, spending
+from tasks.lots import cj_calls, effects, inbox, incidents, outbox, spending
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
 from tasks.lots.manners import SETTLED, Answer, State
@@ -215,9 +215,25 @@ def apply(session: Session, lot_id: int, order: Order) -> bool:
     if target is not LotStatus.CJ_PAID:
         incidents.over(session, f"order-lives:lot:{lot_id}")  # it cannot be stopped any more
     if _behind(before, target):
+        if lot.hold_reason == CANCEL_ASKED:
+            _paid_all_the_same(session, lot)
         for hop in follow(session, lot_id, target):
             _tell_buyer(session, lot_id, hop, order)
     return lot.status is not before
+
+
+def _paid_all_the_same(session: Session, lot: Lot) -> None:
+    """Tell the operator, to whom we said that it is not paid any more: a call was under way, or a hand paid it."""
+    outbox.note(
+        session,
+        "dropship.order.paid-all-the-same",
+        alert="order-cancelled",
+        severity="HIGH",
+        title=f"CJ order {lot.cj_order_id} of lot {lot.id}, which was to be cancelled, is paid",
+        text="It goes on to its buyer. To stop it, open a dispute at CJ.",
+        lot_id=lot.id,
+        cents=lot.cj_amount_cents,
+    )
 
 
 def _behind(ours: LotStatus, theirs: LotStatus) -> bool:

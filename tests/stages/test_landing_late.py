@@ -69,6 +69,24 @@ def test_an_order_that_lands_when_its_lot_was_given_back_is_named_until_it_is_de
     assert stage.incidents("reconcile:CJ:") == []
 
 
+def test_a_payment_that_lands_when_its_order_was_to_be_cancelled_is_adopted_and_told(stage: Rehearsal) -> None:
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    slow(stage, "cj", "POST /shopping/pay/payBalance")
+    stage.cycle()
+    buying(stage, paused=True)
+    for _ in range(2):  # so often it must read as unpaid
+        stage.advance(200)
+        stage.reconcile()
+    assert cancel(stage, lot).endswith("delete it at CJ by hand, and the rest follows")
+    assert stage.effect(f"cj-pay:{lot}").state == "DROPPED"
+    stage.advance(HOUR)
+    stage.cycle()
+    assert stage.status(lot) is LotStatus.CJ_PAID
+    assert len(stage.events("dropship.order.paid-all-the-same")) == 1
+    assert stage.reconcile().clean
+
+
 class TestAnItemThatLandsWhenItsLotWasCancelled:
     """Nobody could be given what is won there."""
 
