@@ -334,7 +334,9 @@ def _begin_again(
         at = now()
         effect.attempts += 1
         effect.generation += 0 if half_built else 1
-        effect.acted_at, effect.absent_since, effect.state = at, None, State.IN_FLIGHT
+        effect.absent_since, effect.state = None, State.IN_FLIGHT
+        if not manner.since_first:
+            effect.acted_at = at
         effect.lease_until = at + timedelta(seconds=manner.deadline) + LEASE_MARGIN
         return _attempt(record, effect, owner)
 

@@ -86,6 +86,7 @@ class Manner:
         deadline: seconds that the call may take; the lease is this and a minute.
         conclusive: the vendor itself refuses a second one, so an absent look may act at once.
         twice: two absent looks, a quiet time apart, are needed before acting again (money without a vendor key).
+        since_first: the time of the first attempt is kept, and not that of the last: so old is the vendor's own key.
         most: attempts before a person must decide; None for no end.
         undo: take back what has this vendor's id, where two workers made the same thing; None where none can, or
             where the vendor's own key makes one of both.
@@ -99,6 +100,7 @@ class Manner:
     conclusive: bool = False
     twice: bool = False
     most: int | None = None
+    since_first: bool = False
     undo: Callable[[str], None] | None = None
 
 

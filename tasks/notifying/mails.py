@@ -15,7 +15,7 @@ from tasks.lots.records import Effect
 from tasks.retrying import ACTING, task
 
 BATCH = 50
-#: Resend knows a key for 24 h; after that a mail of unknown fate stays unknown, and is not sent again.
+#: Resend knows a key for 24 h from its first use; after that a mail of unknown fate is not sent again.
 KEYS_LAST = timedelta(hours=23)
 
 
@@ -54,4 +54,4 @@ def send(key: str) -> Outcome:
         return Answer(at.mail.send(mail, key=at.record.known_as(key)), {})
 
     # The vendor itself refuses a second mail of one key, so there is nothing to look for.
-    return at.perform(key, Manner(look=lambda attempt: None, act=act, conclusive=True))
+    return at.perform(key, Manner(look=lambda attempt: None, act=act, conclusive=True, since_first=True))

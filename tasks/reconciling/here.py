@@ -21,6 +21,8 @@ from tasks.reconciling.finding import Finding, What
 VENDOR = "our record"
 #: A cycle has looked several times by then; what is still unknown is a difference.
 LONG_UNKNOWN = timedelta(hours=1)
+#: What is tried anew in every cycle is never unknown for long: it is a difference when it was so often, for so long.
+OFTEN, LONG_TRIED = 20, timedelta(days=1)
 #: So far apart the clocks of two machines may be, one of which wrote down the payment and the other one the order.
 SKEW = timedelta(seconds=30)
 #: Every won lot is on an invoice by then.
@@ -61,8 +63,14 @@ def all_known(session: Session) -> bool:
 def _long_unknown(session: Session) -> Iterator[Finding]:
     long_ago = now() - LONG_UNKNOWN
     for effect in _open(session):
+        if effect.kind == "mail":
+            continue  # it is sent again for as long as its key lasts, and given up then: nobody is called for it
         if _since(effect) <= long_ago:
             yield Finding(VENDOR, What.UNKNOWN, effect.key, f"unknown {_fate(effect)}")
+        elif effect.attempts >= OFTEN and effect.created_at <= now() - LONG_TRIED:
+            since = f"{effect.created_at:%d %b %H:%M} UTC"
+            text = f"tried {effect.attempts} times since {since}: {effect.error or 'no answer'}"
+            yield Finding(VENDOR, What.UNKNOWN, effect.key, text)
 
 
 def _open(session: Session) -> list[Effect]:

@@ -345,6 +345,51 @@ def test_a_mail_whose_key_is_forgotten_is_given_up_and_not_unknown_for_ever(stag
     assert stage.effect("mail:auction_won:invoice-1:1").state == "DROPPED"
 
 
+def test_a_mail_that_went_out_unseen_is_not_sent_again_when_its_key_is_forgotten(stage: Rehearsal) -> None:
+    stage.person("ada", "ignores")
+    stage.sell("ada")
+    went = Fault("resend", "POST /emails", "timeout_after")
+    stage.world.faults.plan(went)
+    stage.cycle()
+    assert went.seen
+    stage.world.faults.plan(Fault("resend", "POST /emails", "timeout_before", times=99))
+    stage.cycles(5, apart=5 * HOUR)
+    stage.world.faults.clear()
+    stage.cycles(2)
+    assert len(stage.mails("auction_won")) == 1
+
+
+def test_a_mail_that_waits_for_resend_is_no_difference_however_long_it_is_tried(stage: Rehearsal) -> None:
+    stage.person("ada", "ignores")
+    stage.sell("ada")
+    stage.world.faults.plan(Fault("resend", "POST /emails", "timeout_before", times=99))
+    stage.cycle()
+    stage.advance(2 * HOUR)
+    report = stage.reconcile()
+    assert (report.ends_as, report.findings) == ("NotKnownYet", [])
+
+
+def test_a_refund_that_is_never_answered_is_told_though_each_cycle_tries_it(stage: Rehearsal) -> None:
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    stage.world.faults.plan(Fault("stripe", "POST /v1/credit_notes", "timeout_before", times=99))
+    stage.cj.delist(stage.lot(lot).cj_vid)
+    stage.cycles(3, apart=HOUR / 2)
+    with stage.record.write() as session:
+        session.get_one(Effect, f"refund:{lot}:1").attempts = 18  # as many as the cycles of half a morning make
+    assert stage.reconcile().ends_as == "NotKnownYet"
+    stage.advance(DAY)
+    (finding,) = stage.reconcile().findings
+    assert (finding.what.value, finding.about) == ("unknown", f"refund:{lot}:1")
+    assert finding.text.startswith("tried 20 times since 03 Mar")
+    (told,) = stage.incidents("reconcile:our record:unknown")
+    assert told.severity == "HIGH"
+    stage.world.faults.clear()
+    stage.cycles(2)
+    assert stage.reconcile().clean
+    assert stage.incidents("reconcile:") == []
+
+
 def test_one_that_cannot_be_asked_about_is_said_and_hides_no_other(stage: Rehearsal) -> None:
     strike(stage, "basta", "createSale", landed=True)
     assert not source(stage)
