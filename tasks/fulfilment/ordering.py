@@ -322,7 +322,7 @@ def _plan_pay(desk: Desk, lot_id: int) -> bool:
             return False
         if invoice.status != "PAID" or not invoice.paid_cents or lot.cj_amount_cents is None:
             return False
-        if known is None:
+        if known in (None, State.DROPPED):  # given up with the order, which a retry takes up again
             if capping.is_unsure(session, desk):
                 capping.wait_for_look(session, lot)
                 return False
@@ -331,6 +331,7 @@ def _plan_pay(desk: Desk, lot_id: int) -> bool:
                 return False
             request = {"order_id": lot.cj_order_id, "amount_cents": lot.cj_amount_cents}
             effects.plan(session, f"cj-pay:{lot_id}", request, lot_id=lot_id)
+            effects.reopen(session, f"cj-pay:{lot_id}", request)
         release(session, lot_id, CAP)
     return True
 

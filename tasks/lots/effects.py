@@ -27,7 +27,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from tasks.lots import late, pauses, restored
@@ -151,11 +151,20 @@ def adopt(session: Session, key: str, answer: Answer, request: Mapping[str, Any]
 
 
 def reopen(session: Session, key: str, request: Mapping[str, Any]) -> bool:
-    """Let a refused effect be tried again with another request; it looks first, as any later attempt does."""
+    """Let a refused effect, or one that was given up, be tried again with another request.
+
+    It looks first where anybody acted, or may have in the time that a restored record does not know.
+    """
+    values: dict[str, Any] = {"state": case((Effect.acted_at.is_(None), State.PLANNED), else_=State.UNKNOWN)}
+    if restored_at := restored.since(session):
+        values = {
+            "state": State.UNKNOWN,
+            "acted_at": func.coalesce(Effect.acted_at, literal(restored_at, Effect.acted_at.type)),
+        }
     again = session.execute(
         update(Effect)
-        .where(Effect.key == key, Effect.state == State.REFUSED)
-        .values(state=State.UNKNOWN, request=dict(request), settled_at=None)
+        .where(Effect.key == key, Effect.state.in_((State.REFUSED, State.DROPPED)))
+        .values(request=dict(request), settled_at=None, **values)
         .returning(Effect.key)
         .execution_options(synchronize_session="fetch")
     ).scalar_one_or_none()

@@ -81,6 +81,10 @@ def _items(session: Session, sale_id: str, items: Sequence[house.Item], name: st
         if item.id not in lots and not _being_made(session, item, name):
             text = f"item {item.title!r} of sale {sale_id} is no lot's: remove it at Basta before it sells"
             yield Finding(VENDOR, What.ORPHAN, item.id, text)
+        elif item.id in lots and lots[item.id].status is LotStatus.CANCELLED and not item.is_closed:
+            whose = f"lot {lots[item.id].id}, which is CANCELLED"
+            text = f"item {item.title!r} of sale {sale_id} is of {whose}: remove it at Basta before it sells"
+            yield Finding(VENDOR, What.ORPHAN, item.id, text)
     shown = {one.id for one in items}
     for item_id, lot in lots.items():
         if item_id and item_id not in shown and lot.status in LIVE:

@@ -417,6 +417,24 @@ def test_only_what_nobody_acted_on_can_be_dropped(record: Record, vendor: Vendor
         assert effects.drop(session, "refund:8:1", "not wanted") is True
 
 
+@pytest.mark.parametrize("put_back", [False, True], ids=["", "in a restored record"])
+def test_what_was_given_up_before_anybody_acted_can_be_taken_up_again(
+    record: Record, vendor: Vendor, held_clock: HeldClock, put_back: bool
+) -> None:
+    plan(record)
+    with record.write() as session:
+        assert effects.drop(session, KEY, "not wanted")
+        if put_back:
+            restored.mark(session)
+    with record.write() as session:
+        assert effects.reopen(session, KEY, {"share_cents": 5})
+    assert row(record).acted_at == (held_clock.now() if put_back else None)
+    assert perform(record, vendor.manner()).ok is not put_back  # where it may have happened, a look comes first
+    held_clock.advance(121)
+    assert perform(record, vendor.manner()).ok
+    assert len(vendor.done) == 1
+
+
 class TestAskingWithoutActing:
     """Who asks adopts what is there, proves absent what is not, and does nothing."""
 

@@ -9,6 +9,7 @@ import pytest
 from deployments.sandbox.faults import Fault
 from tasks import handling
 from tasks.lots import copies, pauses
+from tasks.lots.moving import move
 from tasks.lots.states import LotStatus
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import HOUR, Rehearsal
@@ -87,6 +88,23 @@ def test_a_payment_that_lands_when_its_order_was_to_be_cancelled_is_adopted_and_
     assert stage.reconcile().clean
 
 
+def test_a_payment_that_was_given_up_is_made_when_a_retry_asks_for_it_after_all(stage: Rehearsal) -> None:
+    stage.person("ada")
+    (lot,) = stage.sell("ada")
+    stage.world.faults.plan(Fault("cj", "POST /shopping/pay/payBalance", "timeout_before"))
+    stage.cycle()
+    buying(stage, paused=True)
+    for _ in range(2):
+        stage.advance(200)
+        stage.reconcile()
+    cancel(stage, lot)
+    handling.retry(stage.desk, handling.plan_retry(stage.desk, lot))
+    buying(stage, paused=False)
+    stage.cycles(2)
+    assert stage.status(lot) is LotStatus.CJ_PAID
+    assert [one.kind for one in stage.cj.payments] == ["opening", "pay"]
+
+
 class TestAnItemThatLandsWhenItsLotWasCancelled:
     """Nobody could be given what is won there."""
 
@@ -114,6 +132,15 @@ class TestAnItemThatLandsWhenItsLotWasCancelled:
         stage.world.faults.plan(Fault("basta", "removeItemFromSale", "timeout_before"))
         assert not source(stage)
         assert stage.calls("basta", "publishSale") == 0
+
+    def test_where_it_stays_the_night_names_it(self, stage: Rehearsal) -> None:
+        assert source(stage)
+        with stage.record.write() as session:
+            move(session, 1, LotStatus.CANCELLED)
+        (item, _) = next(iter(stage.house.sales.values())).items
+        ((about, text),) = [(one.about, one.text) for one in stage.reconcile().findings]
+        assert about == item.id
+        assert text.endswith("is of lot 1, which is CANCELLED: remove it at Basta before it sells")
 
 
 def test_a_lot_that_was_given_back_in_the_lost_time_is_not_bought_again(stage: Rehearsal, tmp_path: Path) -> None:
