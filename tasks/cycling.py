@@ -118,7 +118,7 @@ class Cycle:
             return tally
         width = 1 if one_at_a_time else AT_ONCE
         if self._puts_off and bounded:
-            often = {subject for subject, row in known.items() if row.times >= setbacks.OFTEN}
+            often = {subject for subject, row in known.items() if setbacks.is_put_off(row)}
             if later := [one for one in subjects if str(one) in often]:
                 self._put_off.append(_Work(name, later, often, step, width))
                 subjects = [one for one in subjects if str(one) not in often]

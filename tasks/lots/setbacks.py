@@ -2,7 +2,8 @@
 
 A stage ends after some absences in a row, as the vendor is away then; a few subjects whose calls are never answered
 look the same, and at the head of a stage they would end it in every cycle. One that was not answered `OFTEN` times
-in a row waits until all the stages of a cycle are done: from then on it costs the others nothing.
+in a row waits until all the stages of a cycle are done: from then on it costs the others nothing. Where no time was
+left for it then, cycle after cycle, it is done in its stage again, after the others.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ Subject = TypeVar("Subject")
 KEEP = timedelta(days=7)
 #: After so many times in a row it is no hiccup.
 OFTEN = 3
+#: One that was put off is tried so long after the last time, whatever else there is to do: a refund may be waiting.
+LONGEST = timedelta(hours=3)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -37,6 +40,11 @@ def those_last(subjects: Iterable[Subject], setbacks: Mapping[str, Setback]) -> 
     return sorted(subjects, key=lambda one: setbacks[str(one)].at if str(one) in setbacks else _NEVER)
 
 
+def is_put_off(setback: Setback) -> bool:
+    """Whether it waits until all else is done."""
+    return setback.times >= OFTEN and now() < setback.at + LONGEST
+
+
 def note(session: Session, stage: str, silent: Collection[str], answered: Collection[str]) -> None:
     """Keep who was not answered now, and forget who was."""
     at, before = now(), {subject: row.times for subject, row in known(session, stage).items()}
@@ -46,4 +54,4 @@ def note(session: Session, stage: str, silent: Collection[str], answered: Collec
         insert_once(session, Setback, stage=stage, subject=subject, at=at, times=before.get(subject, 0) + 1)
 
 
-__all__ = ["OFTEN", "known", "note", "those_last"]
+__all__ = ["LONGEST", "OFTEN", "is_put_off", "known", "note", "those_last"]

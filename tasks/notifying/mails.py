@@ -20,13 +20,13 @@ KEYS_LAST = timedelta(hours=23)
 
 
 def mails_waiting() -> list[list[str]]:
-    """Planned mails, in batches; those that were never tried first."""
+    """Planned mails, in batches; those that were tried least come first, so that none waits behind a few in vain."""
     with desk().record.read() as session:
         query = (
             select(Effect.key)
             .where(Effect.kind == "mail", UNSETTLED)
             .where((Effect.acted_at.is_(None)) | (Effect.acted_at > now() - KEYS_LAST))
-            .order_by(Effect.acted_at.is_not(None), Effect.created_at)
+            .order_by(Effect.attempts, Effect.created_at)
         )
         keys = list(session.scalars(query))
     return [keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import httpx
 import pytest
 
 from deployments.sandbox.faults import Fault
-from tasks.cycling import ABSENCES, AT_ONCE
+from tasks import letters
+from tasks.clients.service import ServiceUnavailable
+from tasks.cycling import ABSENCES, AT_ONCE, Cycle
 from tasks.desk import CALL_DEADLINE_SECONDS, sockets
 from tasks.lots import setbacks
 from tasks.notifying.mails import mails_waiting, send_mail
+from tasks.retrying import ACTING, task
 from tests.simulation.lines import PATIENCE_SECONDS, NoAnswer
-from tests.simulation.rehearsal import HOUR, Rehearsal
+from tests.simulation.rehearsal import BEGINNING, CYCLE_SECONDS, HOUR, Rehearsal
 from tests.stages.test_fulfilment import CREATE, PAY
 
 
@@ -71,6 +76,31 @@ def test_a_lot_that_is_never_answered_costs_the_others_some_time_in_a_few_cycles
     assert calls.index("silence") == len(calls) - 1
 
 
+def test_what_was_put_off_gets_its_turn_though_every_cycle_spends_its_time_on_others(stage: Rehearsal) -> None:
+    """A refund that was not answered three times is not forgotten by a shop that is always busy."""
+    tried: list[datetime] = []
+
+    @task(**ACTING)
+    def refund(lot_id: int) -> str:
+        tried.append(stage.clock.at)
+        raise ServiceUnavailable("Stripe", "credit", "no answer")
+
+    @task(**ACTING)
+    def be_busy(number: int) -> str:
+        stage.advance(stage.settings.process_budget_seconds)
+        return "done"
+
+    while stage.clock.at < BEGINNING + 3 * setbacks.LONGEST:
+        cycle = Cycle(puts_off=True)
+        cycle.stage("refund", lambda: [7], refund)
+        cycle.stage("pay", lambda: [8], be_busy)
+        cycle.put_off_work()
+        stage.advance(CYCLE_SECONDS - stage.settings.process_budget_seconds)
+    waits = [(later - earlier) / setbacks.LONGEST for earlier, later in pairwise(tried)]
+    assert len(waits) == setbacks.OFTEN + 1
+    assert max(waits) == 1.0
+
+
 def test_where_resend_hangs_a_cycle_asks_it_a_few_times_and_those_mails_come_last(stage: Rehearsal) -> None:
     """W5: a mail that does not go fails no stage, so that nothing else bounds them."""
     stage.person("ada")
@@ -88,6 +118,27 @@ def test_where_resend_hangs_a_cycle_asks_it_a_few_times_and_those_mails_come_las
     stage.world.faults.clear()
     stage.cycles(2)
     assert stage.unsettled() == []
+
+
+def test_mails_that_resend_never_answers_keep_no_other_that_it_once_did_not_answer_from_going_out(
+    stage: Rehearsal,
+) -> None:
+    """So many of them end the batch; whoever comes behind them each time would be given up after a day."""
+    *silent, healthy = [f"b{number}@demo.invalid" for number in range(ABSENCES + 1)]
+    with stage.record.write() as session:
+        for number, to in enumerate((*silent, healthy)):
+            letters.post(session, "order_delivered", f"lot-{number}", to=to, facts={"name": "Ada", "title": "a lamp"})
+
+    def unanswered(label: str) -> None:
+        asking = stage.exchange.asking
+        if label.startswith("resend") and asking and any(one.encode() in asking.body for one in never):
+            raise NoAnswer(label)
+
+    stage.exchange.before, never = unanswered, [healthy]
+    assert send_mail.fn([f"mail:order_delivered:lot-{ABSENCES}:1"]).number == 0  # it had its hiccup
+    never = silent
+    stage.cycles(4)
+    assert [mail.to for mail in stage.mails()] == [(healthy,)]
 
 
 @pytest.mark.parametrize("vendor", ["cj", "basta", "stripe", "resend"])
