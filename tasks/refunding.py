@@ -10,10 +10,11 @@ from tasks.clients import stripe as bank
 from tasks.clients.service import ServiceRefused
 from tasks.desk import Desk, desk
 from tasks.lots import effects, incidents, ledger
+from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
 from tasks.lots.ledger import Kind
-from tasks.lots.manners import SETTLED, Answer, Attempt, Came, Manner
-from tasks.lots.models import Invoice, InvoiceLine, Lot
+from tasks.lots.manners import SETTLED, Answer, Attempt, Came, Manner, State
+from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot
 from tasks.lots.moving import lock, move
 from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
@@ -21,7 +22,7 @@ from tasks.retrying import ACTING, task
 from tasks.reversals import adopt_reversals, bring_up, end_basta_order, living_order, refund_failed
 from tasks.rules.money import dollars
 from tasks.rules.refunds import Way, is_sound, share_cents, way_back
-from tasks.settling import DISPUTE
+from tasks.settling import DISPUTE, refused_key, untaxed_key
 
 
 class UnsoundRefund(Exception):
@@ -69,7 +70,7 @@ def refund(at: Desk, lot_id: int) -> str:
     if way in (Way.NOTHING_DUE, Way.OFF_THE_BILL):
         return _nothing_due(at, lot_id)
     if way is Way.WAIT:
-        return "waits for its invoice"
+        return _waits(at, lot)
     if frozen := _disputed(at, lot):
         return frozen
     if not _plan(at, lot_id):
@@ -85,9 +86,27 @@ def _way(at: Desk, lot: Lot) -> Way:
         return way_back(None, begun=False)
     with at.record.read() as session:
         invoice = session.get_one(Invoice, lot.invoice_id)
+        buyer = session.get_one(Buyer, invoice.buyer_id)
         effect = session.get(Effect, f"invoice:{invoice.sale_id}:{invoice.buyer_id}:{invoice.seq}")
     begun = effect is not None and effect.attempts > 0
+    if effect is not None and effect.state == State.REFUSED and invoice.status == "PLANNED":
+        begun = _is_half_built(at, buyer, effect)
     return way_back(invoice.status, begun=begun)
+
+
+def _waits(at: Desk, lot: Lot) -> str:
+    with at.record.read() as session:
+        invoice = session.get_one(Invoice, lot.invoice_id)
+        made = effects.state_of(session, f"invoice:{invoice.sale_id}:{invoice.buyer_id}:{invoice.seq}")
+    return "waits for its invoice" + (", whose draft is to be deleted at Stripe" if made is State.REFUSED else "")
+
+
+def _is_half_built(at: Desk, buyer: Buyer, effect: Effect) -> bool:
+    """Whether Stripe has, or may have, a draft of an invoice that it refused: only a person can delete that."""
+    if effect.acted_at is None or buyer.stripe_customer_id is None:
+        return False
+    is_shown = at.stripe.invoice_by_ref(buyer.stripe_customer_id, effect.request["ref"]) is not None
+    return is_shown or now() < effect.acted_at + at.quiet
 
 
 def _nothing_due(at: Desk, lot_id: int) -> str:
@@ -107,8 +126,13 @@ def _off_the_bill(session: Session, lot: Lot) -> bool:
     if invoice.status == "VOID":
         return True
     key = f"invoice:{invoice.sale_id}:{invoice.buyer_id}:{invoice.seq}"
-    if not effects.drop(session, key, f"lot {lot.id} is given back before it was billed"):
+    if not effects.drop(session, key, f"lot {lot.id} is given back before it was billed", also_refused=True):
         return False
+    for told in (refused_key(invoice.id), untaxed_key(invoice.id)):
+        incidents.over(session, told)
+    if invoice.basta_order_id:
+        given = {"order_id": invoice.basta_order_id}
+        effects.plan(session, f"basta-cancel:{invoice.id}", given, invoice_id=invoice.id)
     session.execute(delete(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id))
     for other in session.scalars(select(Lot).where(Lot.invoice_id == invoice.id)):
         other.invoice_id = None

@@ -26,10 +26,22 @@ from tasks.rules.money import dollars
 DISPUTE = "dispute"
 #: A hold: the operator wants the lot's order at CJ gone, which only a hand can do.
 CANCEL_ASKED = "cancel asked"
+#: A hold: the lot's order at CJ became too dear to be bought, and only a hand can delete it.
+TOO_DEAR = "too dear"
 #: Words of Stripe after which an invoice is charged no more.
 FINISHED = ("paid", "void", "uncollectible")
 #: Lots in these statuses wait for their buyer's money.
 UNPAID = (LotStatus.AUCTION_CLOSED, LotStatus.PAYMENT_FAILED)
+
+
+def refused_key(invoice_id: int) -> str:
+    """The incident of an invoice that is not billed, as a vendor refused a call without which it cannot be."""
+    return f"invoice:{invoice_id}:refused"
+
+
+def untaxed_key(invoice_id: int) -> str:
+    """The incident of an invoice that is not billed, as nobody knows where its buyer lives."""
+    return f"invoice:{invoice_id}:tax"
 
 
 def converge(desk: Desk, invoice_id: int, *, told_by_webhook: bool = False) -> str:

@@ -28,7 +28,7 @@ from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
 from tasks.rules.money import dollars
 from tasks.rules.pricing import rose_too_much
-from tasks.settling import book_order
+from tasks.settling import TOO_DEAR, book_order
 
 NO_ADDRESS, REFUSED = "no address", "refused by CJ"
 #: An address is looked for again after a fifth of the time that it is missing, and after six hours at most.
@@ -194,13 +194,20 @@ def compare(desk: Desk, lot_id: int, order: vendor.Order) -> bool:
             _note_difference(session, lot, order.amount_cents - quoted)
         if too_dear and order.status is not vendor.OrderStatus.UNPAID:
             effects.plan(session, f"cj-delete:{lot_id}", facts, lot_id=lot_id)
+            effects.reopen(session, f"cj-delete:{lot_id}", facts)  # a person let go of the lot that CJ's no held
         elif too_dear:
-            hold(session, lot_id, "too dear", "CJ asks too much for the confirmed order: delete it at CJ by hand")
+            _too_dear(session, lot, "It is confirmed, and CJ lets nobody delete such a one by its API.")
         elif order.status is vendor.OrderStatus.UNPAID:
             _confirmed(session, lot_id, order.order_id)
         elif order.status.is_unpaid:
             effects.plan(session, f"cj-confirm:{lot_id}", facts, lot_id=lot_id)
     return not too_dear
+
+
+def _too_dear(session: Session, lot: Lot, why: str) -> None:
+    """Hold a lot whose order is not bought, and which we cannot delete: a person is told for as long as it waits."""
+    asked, planned = dollars(lot.cj_amount_cents or 0), dollars(lot.landed_cents)
+    hold(session, lot.id, TOO_DEAR, f"CJ asks {asked} for the order, {planned} when sourced. {why}")
 
 
 def _note_difference(session: Session, lot: Lot, cents: int) -> None:
@@ -235,7 +242,11 @@ def deleting(desk: Desk, lot_id: int) -> Manner:
         asked, planned = dollars(attempt.request["amount_cents"]), dollars(lot.landed_cents)
         move(session, lot_id, LotStatus.CJ_PRICE_CHANGED, why=f"CJ asks {asked} for the order, {planned} when sourced")
 
-    return Manner(look=look, act=act, record=record, conclusive=True)
+    def refused(session: Session, attempt: Attempt, error: Exception) -> None:
+        if is_too_dear(attempt.request):  # else the operator who typed it is told
+            _too_dear(session, lock(session, lot_id), f"CJ does not delete it: {error}.")
+
+    return Manner(look=look, act=act, record=record, refused=refused, conclusive=True)
 
 
 def confirm_order(desk: Desk, lot_id: int) -> str:

@@ -20,6 +20,7 @@ from tasks.rules.thresholds import (
     REFUND_RATE_LIMIT,
     stuck_severity,
 )
+from tasks.settling import TOO_DEAR
 
 SALE_LATE = timedelta(hours=1)
 #: A margin that is still negative then is a developer's matter.
@@ -30,7 +31,8 @@ def look_for_trouble() -> None:
     """Look at the whole record, report what is wrong, and close what is not wrong any more."""
     at = desk()
     with at.record.write() as session:
-        incidents.settle(session, "stuck:", [*_stuck(session), *_late_sales(session), *_lost_parcels(session)])
+        stuck = [*_stuck(session), *_too_dear(session), *_late_sales(session), *_lost_parcels(session)]
+        incidents.settle(session, "stuck:", stuck)
         incidents.settle(session, "failures:", _failures(session, timedelta(hours=at.settings.failure_window_hours)))
         if _is_new_hour(session):  # a month's rates change slowly, and all its lots are read for them
             incidents.settle(session, "rates:", _rates(session))
@@ -63,6 +65,24 @@ def _stuck(session: Session) -> list[Trouble]:
                 )
             )
     return found
+
+
+def _too_dear(session: Session) -> list[Trouble]:
+    query = select(Lot).where(Lot.status == LotStatus.PAID, Lot.hold_reason == TOO_DEAR)
+    return [
+        Trouble(
+            key=f"stuck:dear:{lot.id}",
+            alert="fulfilment-failures",
+            severity="HIGH",
+            title=f"CJ order {lot.cj_order_id} of lot {lot.id} is too dear, and is not deleted",
+            text=f"{lot.error_message} Nothing is paid for it, and its buyer waits. Delete it at CJ by hand: that is "
+            "adopted, and the buyer gets the money back. Or let it be judged and deleted again by the command.",
+            command=f"pipeline lot retry {lot.id}",
+            lot_id=lot.id,
+            cents=lot.cj_amount_cents,
+        )
+        for lot in session.scalars(query.order_by(Lot.id))
+    ]
 
 
 def _late_sales(session: Session) -> list[Trouble]:

@@ -214,6 +214,7 @@ def _prepare_refund(session: Session, lot: Lot) -> None:
         effects.plan(session, f"cj-confirm:{lot.id}", {"order_id": lot.cj_order_id}, lot_id=lot.id)
         effects.drop(session, f"cj-confirm:{lot.id}", WHY)
         effects.plan(session, f"cj-delete:{lot.id}", {"order_id": lot.cj_order_id}, lot_id=lot.id)
+        effects.reopen(session, f"cj-delete:{lot.id}", {"order_id": lot.cj_order_id})  # each command asks CJ once more
     if lot.refund_status is None:
         lot.refund_status = "PLANNED"
         if lot.status not in refunding.UNDELIVERABLE:

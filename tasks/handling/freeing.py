@@ -6,13 +6,16 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from tasks.clients.basta import User
 from tasks.desk import Desk
 from tasks.fulfilment.address import Address
 from tasks.fulfilment.ordering import NO_ADDRESS
 from tasks.handling.planning import Plan, Refused, lot_of
+from tasks.invoicing.planning import refused_calls
+from tasks.lots import effects
 from tasks.lots.clock import now
 from tasks.lots.manners import State
-from tasks.lots.models import Invoice, Lot
+from tasks.lots.models import Buyer, Invoice, Lot
 from tasks.lots.moving import lock, release
 from tasks.lots.records import Effect
 from tasks.lots.states import FINAL, LotStatus
@@ -52,10 +55,20 @@ def _retry_plan(session: Session, lot: Lot) -> Plan:
         return refused(f"it waits for {lot.hold_reason!r}, and {STAYS[lot.hold_reason]}")
     charge = _next_charge(session, lot)
     ends = [f"its wait for {lot.hold_reason!r} ends"] if lot.hold_reason else []
+    if invoice := _refused_invoice(session, lot):
+        ends.append(f"invoice {invoice.id}, which was refused, is sent after all")
     ends += [f"its buyer's card is charged at once, not at {charge:%Y-%m-%d %H:%M} UTC"] if charge else []
     if not ends:
         return refused("nothing holds it; the next cycle does what can be done")
     return Plan(lot.id, str(lot.status), f"{' and '.join(ends)}; the next cycle tries now")
+
+
+def _refused_invoice(session: Session, lot: Lot) -> Invoice | None:
+    """A lot's invoice that is not out, as a vendor refused a call without which it cannot be billed."""
+    if lot.invoice_id is None or lot.refund_status is not None:
+        return None
+    invoice = session.get_one(Invoice, lot.invoice_id)
+    return invoice if refused_calls(session, invoice) else None
 
 
 def _next_charge(session: Session, lot: Lot) -> datetime | None:
@@ -70,7 +83,9 @@ def retry(at: Desk, plan: Plan) -> str:
 
     Raises:
         Refused: it waits for something that no retry ends.
+        ServiceUnavailable, ServiceRefused: Basta did not tell who the buyer is; nothing was done.
     """
+    who = _who_was_refused(at, plan.lot_id)
     with at.record.write() as session:
         lot = lock(session, plan.lot_id)
         current = _retry_plan(session, lot)
@@ -78,8 +93,28 @@ def retry(at: Desk, plan: Plan) -> str:
             raise Refused(current.refused)
         if _next_charge(session, lot):
             session.get_one(Invoice, lot.invoice_id).next_charge_at = now()
+        if invoice := _refused_invoice(session, lot):
+            _send_after_all(session, invoice, who)
         release(session, lot.id)
     return current.does
+
+
+def _who_was_refused(at: Desk, lot_id: int) -> User | None:
+    """The buyer as Basta knows them now, where Stripe refused them: an e-mail address may be mended there."""
+    with at.record.read() as session:
+        invoice = _refused_invoice(session, lot_of(session, lot_id))
+        if invoice is None or not any(one.kind == "customer" for one in refused_calls(session, invoice)):
+            return None
+        user_id = session.get_one(Buyer, invoice.buyer_id).basta_user_id
+    return at.basta.user(user_id)
+
+
+def _send_after_all(session: Session, invoice: Invoice, who: User | None) -> None:
+    for call in refused_calls(session, invoice):
+        effects.reopen(session, call.key, call.request)
+    if who is not None:
+        buyer = session.get_one(Buyer, invoice.buyer_id)
+        buyer.name, buyer.email = who.name or buyer.name, who.email or buyer.email
 
 
 def address_of(parts: dict[str, str]) -> Address:

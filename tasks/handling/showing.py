@@ -127,6 +127,8 @@ def _effects(session: Session, lot: Lot) -> list[Effect]:
     of_it = [Effect.lot_id == lot.id]
     if lot.invoice_id:
         of_it.append(Effect.invoice_id == lot.invoice_id)
+        buyer = select(Invoice.buyer_id).where(Invoice.id == lot.invoice_id)
+        of_it.append(Effect.key == f"customer:{session.scalars(buyer).one()}")
     if lot.sale_id:
         of_it.append((Effect.sale_id == lot.sale_id) & Effect.lot_id.is_(None))
     query = select(Effect).where(or_(*of_it)).order_by(Effect.created_at, Effect.key)
@@ -161,7 +163,10 @@ def _entry(one: LedgerEntry) -> dict[str, Any]:
 
 
 def _incidents(session: Session, lot: Lot) -> list[Incident]:
-    query = select(Incident).where(Incident.lot_id == lot.id, Incident.closed_at.is_(None)).order_by(Incident.id)
+    of_it = Incident.lot_id == lot.id
+    if lot.invoice_id:
+        of_it = or_(of_it, Incident.key.startswith(f"invoice:{lot.invoice_id}:", autoescape=True))
+    query = select(Incident).where(of_it, Incident.closed_at.is_(None)).order_by(Incident.id)
     return list(session.scalars(query))
 
 

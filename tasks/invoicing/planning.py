@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 from tasks.desk import Desk
 from tasks.lots import effects
 from tasks.lots.clock import now
+from tasks.lots.manners import State
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot, Sale
+from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
 from tasks.rules.pricing import Premium, premium_cents
 
@@ -116,6 +118,15 @@ def _freeze(
                 )
                 invoice.total_cents += cents
     effects.plan(session, key_of(invoice), {"ref": desk.record.known_as(ref_of(invoice))}, invoice_id=invoice.id)
+
+
+def refused_calls(session: Session, invoice: Invoice) -> list[Effect]:
+    """Calls that were refused, and without which an invoice that is not out yet cannot be billed."""
+    if invoice.status != "PLANNED":
+        return []
+    before = [f"customer:{invoice.buyer_id}", f"place:{invoice.id}", f"basta-order:{invoice.id}"]
+    query = select(Effect).where(Effect.key.in_([*before, key_of(invoice)]), Effect.state == State.REFUSED)
+    return list(session.scalars(query.order_by(Effect.created_at, Effect.key)))
 
 
 def _due(desk: Desk) -> datetime:

@@ -22,7 +22,7 @@ from tasks.lots.manners import Answer, Attempt, Came, Manner, Outcome, Resume
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot, Sale
 from tasks.noting import tell_basta
 from tasks.rules.money import dollars
-from tasks.settling import converge, lots_for_letter
+from tasks.settling import converge, lots_for_letter, refused_key, untaxed_key
 
 
 class LinesDiffer(Exception):
@@ -55,7 +55,7 @@ def send(desk: Desk, invoice_id: int) -> str:
         return ordered.came.value
     has_card = knows_card(desk, bill.invoice, customer)
     outcome = desk.settle(key_of(bill.invoice), building(desk, bill, customer, has_card=has_card))
-    if outcome.came is not Came.DONE:
+    if _told(desk, bill, "Stripe refuses", outcome).came is not Came.DONE:
         return outcome.came.value
     tell_basta(desk, invoice_id)
     if has_card:
@@ -102,14 +102,15 @@ def _customer(desk: Desk, bill: Bill) -> Outcome:
     key = f"customer:{buyer.id}"
     with desk.record.write() as session:
         effects.plan(session, key, {"user_id": buyer.basta_user_id})
-    return _told(desk, bill, "Stripe refuses the customer", desk.settle(key, keeping_customer(desk, buyer)))
+    return _told(desk, bill, "Stripe refuses the customer of", desk.settle(key, keeping_customer(desk, buyer)))
 
 
 def _told(desk: Desk, bill: Bill, what: str, outcome: Outcome) -> Outcome:
-    """What came of a call without which nobody is billed; that it was refused is told."""
+    """What came of a call without which nobody is billed; that it was refused is told, for as long as it stands."""
     if outcome.came is Came.REFUSED:
         with desk.record.write() as session:
-            incidents.report(session, _refused(bill.invoice, f"{what} of invoice {bill.invoice.id}", outcome.error))
+            if session.get_one(Invoice, bill.invoice.id).status == "PLANNED":  # else it was given up meanwhile
+                incidents.report(session, _refused(bill, f"{what} invoice {bill.invoice.id}", outcome.error))
     return outcome
 
 
@@ -147,14 +148,15 @@ def _locate(desk: Desk, bill: Bill, customer: str) -> bool:
     """Tell Stripe where the parcel goes, as its tax depends on that; False while nobody knows."""
     invoice = bill.invoice
     where = desk.basta.user(bill.buyer.basta_user_id).shipping
-    trouble = f"invoice:{invoice.id}:tax"
+    trouble = untaxed_key(invoice.id)
     with desk.record.write() as session:
         if where is None or not (where.country and where.postal_code):
             incidents.report(session, _nowhere(invoice, trouble))
             return False
         incidents.over(session, trouble)
         effects.plan(session, f"place:{invoice.id}", {"customer": customer}, invoice_id=invoice.id)
-    return desk.settle(f"place:{invoice.id}", placing(desk, bill.buyer)).ok
+    placed = desk.settle(f"place:{invoice.id}", placing(desk, bill.buyer))
+    return _told(desk, bill, "Stripe refuses the address of", placed).ok
 
 
 def placing(desk: Desk, buyer: Buyer) -> Manner:
@@ -197,7 +199,7 @@ def _basta_order(desk: Desk, bill: Bill) -> Outcome:
     key = f"basta-order:{invoice_id}"
     with desk.record.write() as session:
         effects.plan(session, key, {"sale_id": bill.sale.basta_sale_id}, invoice_id=invoice_id)
-    made = _told(desk, bill, "Basta refuses the order", desk.settle(key, ordering(desk, bill)))
+    made = _told(desk, bill, "Basta refuses the order of", desk.settle(key, ordering(desk, bill)))
     if made.came is Came.DONE:
         desk.settle(f"basta-publish:{invoice_id}", publishing(desk, bill.buyer))
     return made
@@ -287,23 +289,24 @@ def building(desk: Desk, bill: Bill, customer: str, *, has_card: bool) -> Manner
 
     def record(session: Session, attempt: Attempt, answer: Answer) -> None:
         _keep(session, invoice_id, answer, has_card)
+        incidents.over(session, refused_key(invoice_id))
 
-    def refused(session: Session, attempt: Attempt, error: Exception) -> None:
-        invoice = session.get_one(Invoice, invoice_id)
-        incidents.report(session, _refused(invoice, f"Stripe refuses invoice {invoice_id}", str(error)))
-
-    return Manner(look=look, act=act, record=record, refused=refused, deadline=90.0)
+    return Manner(look=look, act=act, record=record, deadline=90.0)
 
 
-def _refused(invoice: Invoice, title: str, why: str | None) -> Trouble:
+def _refused(bill: Bill, title: str, why: str | None) -> Trouble:
+    lots = sorted({line.lot_id for line in bill.lines})
+    which = "lot" if len(lots) == 1 else "lots"
     return Trouble(
-        key=f"invoice:{invoice.id}:refused",
+        key=refused_key(bill.invoice.id),
         alert="invoice-refused",
         severity="HIGH",
         title=title,
-        text=f"{why}. Its lots are not billed until a person decides.",
-        command="pipeline status",
-        cents=invoice.total_cents,
+        text=f"{why}. Nobody is billed for {which} {', '.join(map(str, lots))}, and no cycle tries it again by itself: "
+        "mend the cause, then type the command.",
+        command=f"pipeline lot retry {lots[0]}",
+        lot_id=lots[0],
+        cents=bill.invoice.total_cents,
     )
 
 

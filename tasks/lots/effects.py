@@ -93,12 +93,18 @@ def unproven(session: Session, kind: str) -> dict[int, datetime]:
     return {one.lot_id: one.acted_at for one in session.scalars(query) if one.lot_id and one.acted_at}
 
 
-def drop(session: Session, key: str, why: str) -> bool:
-    """Give up an effect that nobody acted on, or that is proven absent; False when somebody acted, or may have."""
+def drop(session: Session, key: str, why: str, *, also_refused: bool = False) -> bool:
+    """Give up an effect that nobody acted on, or that is proven absent; False when somebody acted, or may have.
+
+    Args:
+        also_refused: also one that the vendor said no to, so that nobody takes it up again.
+    """
+    untouched = or_(Effect.attempts == 0, Effect.absent_since.is_not(None))
+    free = (Effect.state == State.PLANNED) & untouched
     dropped = session.execute(
         update(Effect)
-        .where(Effect.key == key, Effect.state == State.PLANNED)
-        .where(or_(Effect.attempts == 0, Effect.absent_since.is_not(None)))
+        .where(Effect.key == key)
+        .where(free | (Effect.state == State.REFUSED) if also_refused else free)
         .values(state=State.DROPPED, error=why, settled_at=now())
         .returning(Effect.key)
         .execution_options(synchronize_session="fetch")
@@ -153,9 +159,11 @@ def adopt(session: Session, key: str, answer: Answer, request: Mapping[str, Any]
 def reopen(session: Session, key: str, request: Mapping[str, Any]) -> bool:
     """Let a refused effect, or one that was given up, be tried again with another request.
 
-    It looks first where anybody acted, or may have in the time that a restored record does not know.
+    It looks first where anybody acted, or may have in the time that a restored record does not know. What was refused
+    is asked under another vendor key: Stripe would repeat its no for a day.
     """
     values: dict[str, Any] = {"state": case((Effect.acted_at.is_(None), State.PLANNED), else_=State.UNKNOWN)}
+    anew = case((Effect.state == State.REFUSED, Effect.generation + 1), else_=Effect.generation)
     if restored_at := restored.since(session):
         values = {
             "state": State.UNKNOWN,
@@ -164,7 +172,7 @@ def reopen(session: Session, key: str, request: Mapping[str, Any]) -> bool:
     again = session.execute(
         update(Effect)
         .where(Effect.key == key, Effect.state.in_((State.REFUSED, State.DROPPED)))
-        .values(request=dict(request), settled_at=None, **values)
+        .values(request=dict(request), settled_at=None, generation=anew, **values)
         .returning(Effect.key)
         .execution_options(synchronize_session="fetch")
     ).scalar_one_or_none()

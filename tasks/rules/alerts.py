@@ -111,7 +111,12 @@ ALERTS: tuple[Alert, ...] = (
     Alert("duplicate", "CRITICAL", "something was bought, charged or refunded twice", STRIPE),
     Alert("books", "CRITICAL", "our ledger and a vendor differ", STRIPE),
     Alert("invoice-voided", "HIGH", "somebody else voided an invoice of ours", STRIPE),
-    Alert("invoice-refused", "HIGH", "an invoice cannot be billed: Stripe refuses it, or cannot tax it", STRIPE),
+    Alert(
+        "invoice-refused",
+        "HIGH",
+        "an invoice cannot be billed: Stripe or Basta refuses it, or Stripe cannot tax it",
+        STRIPE,
+    ),
     Alert("order-cancelled", "HIGH", "CJ cancelled an order", CJ),
     Alert("approval", "MEDIUM", "a question waits for a person's yes or no"),
     Alert(

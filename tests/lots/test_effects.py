@@ -368,6 +368,19 @@ def test_half_built_work_goes_on_at_once_under_the_same_vendor_key(
     assert vendor.done == [record.known_as(f"{KEY}:g1")]
 
 
+def test_what_is_half_built_and_was_refused_is_asked_anew_under_another_key(
+    record: Record, vendor: Vendor, held_clock: HeldClock
+) -> None:
+    """Stripe repeats its no for a day to whoever asks under the same key."""
+    plan(record)
+    vendor.fail = [No()]
+    assert perform(record, vendor.manner()).came is Came.REFUSED
+    with record.write() as session:
+        assert effects.reopen(session, KEY, {"share_cents": 5})
+    perform(record, vendor.manner(look=lambda attempt: Resume.HALF_BUILT))
+    assert vendor.done == [record.known_as(f"{KEY}:g2")]
+
+
 def test_money_without_a_vendor_key_needs_two_absent_looks_and_two_attempts_are_the_most(
     record: Record, vendor: Vendor, held_clock: HeldClock
 ) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from deployments.sandbox.faults import Fault
-from tasks import tracking
+from tasks import handling, tracking
 from tasks.fulfilment import ordering
 from tasks.lots import effects
+from tests.simulation.poison import NO, NOES
 from tests.simulation.rehearsal import HOUR, Rehearsal
 from tests.stages.test_fulfilment import BOUGHT, CONFIRM, CREATE, DELETE, only_one, refunded, sold
 
@@ -88,6 +91,38 @@ class TestTheAmountDiffers:
         assert stage.cycle().name == "Completed"
         lives = {lot.cj_order_number: (lot.status, lot.hold_reason) for lot in stage.lots()}
         assert [lives[one.number] for one in stage.cj.orders] == [("PAID", "too dear"), ("CJ_PAID", None)]
+        (incident,) = stage.incidents("stuck:dear:")
+        assert "It is confirmed" in incident.text
+
+    def test_one_that_cj_does_not_delete_is_a_persons_who_is_told_what_it_costs_and_what_to_type(
+        self, stage: Rehearsal
+    ) -> None:
+        lot = sold(stage)
+        stage.cj.options.order_surcharge_cents = stage.lot(lot).landed_cents
+        stage.exchange.scripted += [(f"cj {DELETE}", NOES["cj"])] * 2
+        stage.cycles(3)
+        assert (stage.status(lot), stage.calls("cj", DELETE)) == ("PAID", 0)
+        (incident,) = stage.incidents()
+        assert (incident.cents, incident.command) == (stage.lot(lot).cj_amount_cents, f"pipeline lot retry {lot}")
+        assert NO in incident.text
+        handling.retry(stage.desk, handling.plan_retry(stage.desk, lot))
+        stage.cycle()
+        assert [one.id for one in stage.incidents()] == [incident.id], "CJ refuses again"
+        handling.retry(stage.desk, handling.plan_retry(stage.desk, lot))
+        refunded(stage, lot, "CJ_PRICE_CHANGED")
+        assert stage.incidents() == []
+
+    def test_one_that_cj_did_not_delete_is_deleted_and_refunded_by_cancelling_its_lot(self, stage: Rehearsal) -> None:
+        lot = sold(stage)
+        stage.cj.options.order_surcharge_cents = stage.lot(lot).landed_cents
+        stage.exchange.scripted += [(f"cj {DELETE}", NOES["cj"])] * 2
+        stage.cycle()
+        with pytest.raises(handling.Refused, match="does not delete"):
+            handling.cancel(stage.desk, handling.cancel_plan(stage.desk, lot))
+        handling.cancel(stage.desk, handling.cancel_plan(stage.desk, lot))
+        stage.cycles(2)
+        assert (stage.status(lot), stage.lot(lot).refund_status) == ("CANCELLED", "SUCCEEDED")
+        assert (stage.calls("cj", DELETE), stage.incidents()) == (1, [])
 
     def test_an_operators_deletion_is_left_to_the_operators_command(self, stage: Rehearsal) -> None:
         """The lot was chosen to be compared just before the operator cancelled it, and was killed."""

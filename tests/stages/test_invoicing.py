@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from deployments.sandbox.faults import Fault
 from deployments.sandbox.wire import Reply
+from tasks import handling
 from tasks.lots import pauses
 from tasks.lots.models import InvoiceLine
 from tests.simulation import poison
@@ -192,6 +193,92 @@ def test_nobody_is_billed_where_what_comes_before_is_refused_and_a_person_is_tol
     assert (stage.bank.store.invoices, stage.house.orders) == ({}, {})
     (incident,) = stage.incidents("invoice:")
     assert (incident.title, incident.alert) == (title, "invoice-refused")
+    assert incident.command == f"pipeline lot retry {lot}"
+    assert [one["title"] for one in handling.story(stage.desk, lot)["incidents"]] == [title]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "basta createOrder",
+        "stripe POST /v1/customers",
+        "stripe POST /v1/invoices",
+        "stripe POST /v1/invoices/{id}/add_lines",
+        "stripe POST /v1/invoices/{id}/finalize",
+    ],
+)
+def test_what_was_refused_is_billed_once_when_the_operator_types_what_the_alert_says(
+    stage: Rehearsal, call: str
+) -> None:
+    stage.person("ada", "no_card")
+    lots = stage.sell("ada", "ada")
+    stage.exchange.scripted.append((call, poison.NOES[call.split()[0]]))
+    stage.cycles(2, apart=HOUR)
+    (incident,) = stage.incidents("invoice:")
+    assert incident.command == f"pipeline lot retry {lots[0]}"
+    stage.advance(13 * HOUR)
+    stage.cycle()
+    assert [one.payload["what"] for one in stage.events("dropship.invoice-refused")] == ["opened", "reminder"]
+    plan = handling.plan_retry(stage.desk, lots[0])
+    assert plan.does == "invoice 1, which was refused, is sent after all; the next cycle tries now"
+    handling.retry(stage.desk, plan)
+    with pytest.raises(handling.Refused, match="nothing holds it"):
+        handling.retry(stage.desk, plan)
+    stage.cycle()
+    assert stage.incidents("invoice:") == []
+    stage.cycles(2)
+    assert {stage.status(lot) for lot in lots} == {"CJ_PAID"}
+    assert (len(stage.bank.store.invoices), len(stage.bank.store.customers), len(stage.house.orders)) == (1, 1, 1)
+    assert stage.reconcile().clean
+
+
+def test_an_e_mail_address_that_stripe_refused_is_read_anew_from_basta(stage: Rehearsal) -> None:
+    stage.person("ada", "no_card")
+    (lot,) = stage.sell("ada")
+    stage.exchange.scripted.append(("stripe POST /v1/customers", poison.NOES["stripe"]))
+    stage.cycles(2)
+    stage.person("ada", "no_card").email = "ada.brook@demo.invalid"
+    handling.retry(stage.desk, handling.plan_retry(stage.desk, lot))
+    stage.cycles(2)
+    assert [one["email"] for one in stage.bank.store.customers.values()] == ["ada.brook@demo.invalid"]
+    assert [mail.to for mail in stage.mails("auction_won")] == [("ada.brook@demo.invalid",)]
+
+
+@pytest.mark.parametrize("call", ["stripe POST /v1/customers", "basta createOrder", "stripe POST /v1/invoices"])
+def test_a_lot_of_a_refused_invoice_can_be_cancelled_and_the_others_are_billed_anew(
+    stage: Rehearsal, call: str
+) -> None:
+    stage.person("ada", "no_card")
+    lot, other = stage.sell("ada", "ada")
+    stage.exchange.scripted.append((call, poison.NOES[call.split()[0]]))
+    stage.cycles(2)
+    handling.cancel(stage.desk, handling.cancel_plan(stage.desk, lot))
+    assert (stage.status(lot), stage.incidents("invoice:1:")) == ("CANCELLED", [])
+    stage.cycle()
+    if call.endswith("customers"):  # it is refused for the new one, too
+        handling.retry(stage.desk, handling.plan_retry(stage.desk, other))
+    stage.cycles(3)
+    assert stage.status(other) == "CJ_PAID"
+    (bill,) = stage.bank.store.invoices.values()
+    assert bill["amount_paid"] == stage.lot(other).winning_bid_cents
+    orders = sorted(one.status for one in stage.house.orders.values())
+    assert orders == (["CANCELLED", "PAID"] if call.endswith("invoices") else ["PAID"])
+    assert stage.incidents() == []
+
+
+def test_while_stripe_keeps_a_draft_of_a_refused_invoice_its_lots_are_on_no_other(stage: Rehearsal) -> None:
+    stage.person("ada", "no_card")
+    (lot,) = stage.sell("ada")
+    stage.exchange.scripted.append(("stripe POST /v1/invoices/{id}/finalize", poison.NOES["stripe"]))
+    stage.cycles(2)
+    said = handling.cancel(stage.desk, handling.cancel_plan(stage.desk, lot))
+    assert said == "its refund: waits for its invoice, whose draft is to be deleted at Stripe"
+    stage.cycles(2)
+    assert stage.status(lot) == "AUCTION_CLOSED"
+    stage.bank.store.invoices.clear()  # as a person does there
+    stage.cycles(2)
+    assert stage.status(lot) == "CANCELLED"
+    assert stage.incidents("invoice:") == []
 
 
 def test_a_note_that_basta_never_got_is_made_by_the_next_cycle(stage: Rehearsal) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tasks import handling
 from tasks.lots.ledger import Kind, total
 from tasks.reports.money import lot_frame, rates
+from tests.simulation import poison
 from tests.simulation.rehearsal import HOME, Address, Rehearsal
 from tests.stages.test_invoicing import PREMIUM
 
@@ -112,3 +114,16 @@ def test_an_address_that_stripe_does_not_know_is_refused_told_and_never_charged(
     assert taxed.bank.store.charges == {}
     (incident,) = taxed.incidents("invoice:")
     assert "location" in incident.text
+
+
+def test_an_address_that_stripe_does_not_take_is_told_and_taken_again_when_that_is_asked_for(taxed: Rehearsal) -> None:
+    taxed.person("ada")
+    (lot,) = taxed.sell("ada")
+    taxed.exchange.scripted.append(("stripe POST /v1/customers/{id}", poison.NOES["stripe"]))
+    taxed.cycles(2)
+    (incident,) = taxed.incidents("invoice:")
+    assert incident.title == "Stripe refuses the address of invoice 1"
+    handling.retry(taxed.desk, handling.plan_retry(taxed.desk, lot))
+    taxed.cycles(2)
+    assert taxed.status(lot) == "CJ_PAID"
+    assert taxed.incidents("invoice:") == []
