@@ -11,15 +11,16 @@ from tasks import letters
 from tasks.charging import charge
 from tasks.clients.service import ServiceUnavailable
 from tasks.desk import Desk, desk
-from tasks.lots import effects, inbox, leases, pauses
+from tasks.lots import effects, inbox, incidents, leases, pauses
 from tasks.lots.clock import now
-from tasks.lots.manners import UNSETTLED, Answer, Attempt, Manner
-from tasks.lots.models import Buyer, Invoice, Sale
+from tasks.lots.incidents import Trouble
+from tasks.lots.manners import UNSETTLED, Answer, Attempt, Came, Manner
+from tasks.lots.models import Buyer, Invoice, Lot, Sale
 from tasks.lots.records import Effect, InboxEvent
 from tasks.noting import NOTES, tell_basta
 from tasks.retrying import ACTING, run_logger, task
 from tasks.reversals import TOLD_OF, adopt_reversals
-from tasks.settling import DISPUTE, converge
+from tasks.settling import DISPUTE, converge, not_voided_key
 
 OPEN = ("OPEN", "PAYMENT_FAILED")
 #: Seconds that our clock may go ahead of Stripe's.
@@ -199,8 +200,27 @@ def _void(at: Desk, invoice: Invoice) -> str:
     """Void first; the lots end only when the invoice reads void. If it reads paid, it is paid."""
     with at.record.write() as session:
         effects.plan(session, f"void:{invoice.id}", {"invoice": invoice.stripe_invoice_id}, invoice_id=invoice.id)
-    at.settle(f"void:{invoice.id}", voiding(at))
-    return converge(at, invoice.id)
+    outcome = at.settle(f"void:{invoice.id}", voiding(at))
+    status = converge(at, invoice.id)
+    if outcome.came is Came.REFUSED and status in OPEN:
+        with at.record.write() as session:
+            lots = session.scalars(select(Lot.id).where(Lot.invoice_id == invoice.id).order_by(Lot.id))
+            incidents.report(session, _not_voided(invoice, list(lots), outcome.error))
+    return status
+
+
+def _not_voided(invoice: Invoice, lots: list[int], why: str | None) -> Trouble:
+    return Trouble(
+        key=not_voided_key(invoice.id),
+        alert="invoice-refused",
+        severity="HIGH",
+        title=f"Stripe does not void invoice {invoice.id}, whose deadline has passed",
+        text=f"{why}. Its buyer may still pay it, and else nothing ends lot {', '.join(map(str, lots))}. The command "
+        "has it voided once more; pipeline lot cancel takes a lot off the bill.",
+        command=f"pipeline lot retry {lots[0]}",
+        lot_id=lots[0],
+        cents=invoice.total_cents,
+    )
 
 
 def voiding(at: Desk) -> Manner:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from tasks import batching
 from tasks.clients import stripe as bank
 from tasks.clients.service import ServiceRefused
-from tasks.desk import Desk, desk
+from tasks.desk import Desk, Unsettled, desk
 from tasks.lots import effects, incidents, ledger
 from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
@@ -88,7 +88,8 @@ def _way(at: Desk, lot: Lot) -> Way:
         invoice = session.get_one(Invoice, lot.invoice_id)
         buyer = session.get_one(Buyer, invoice.buyer_id)
         effect = session.get(Effect, f"invoice:{invoice.sale_id}:{invoice.buyer_id}:{invoice.seq}")
-    begun = effect is not None and effect.attempts > 0
+        ordered = effects.state_of(session, f"basta-order:{invoice.id}")
+    begun = (effect is not None and effect.attempts > 0) or ordered in (State.IN_FLIGHT, State.UNKNOWN)
     if effect is not None and effect.state == State.REFUSED and invoice.status == "PLANNED":
         begun = _is_half_built(at, buyer, effect)
     return way_back(invoice.status, begun=begun)
@@ -121,13 +122,20 @@ def _nothing_due(at: Desk, lot_id: int) -> str:
 
 
 def _off_the_bill(session: Session, lot: Lot) -> bool:
-    """Give the invoice's lots free for a new one; False when somebody began to build it meanwhile."""
+    """Give the invoice's lots free for a new one; False when somebody began to build it meanwhile.
+
+    Raises:
+        Unsettled: its order at Basta may be made just now.
+    """
     invoice = session.get_one(Invoice, lot.invoice_id)
     if invoice.status == "VOID":
         return True
-    key = f"invoice:{invoice.sale_id}:{invoice.buyer_id}:{invoice.seq}"
-    if not effects.drop(session, key, f"lot {lot.id} is given back before it was billed", also_refused=True):
+    why = f"lot {lot.id} is given back before it was billed"
+    key, ordered = f"invoice:{invoice.sale_id}:{invoice.buyer_id}:{invoice.seq}", f"basta-order:{invoice.id}"
+    if not effects.drop(session, key, why, also_refused=True):
         return False
+    if effects.state_of(session, ordered) not in (None, *SETTLED) and not effects.drop(session, ordered, why):
+        raise Unsettled(ordered, "it is just being made at Basta")
     for told in (refused_key(invoice.id), untaxed_key(invoice.id)):
         incidents.over(session, told)
     if invoice.basta_order_id:

@@ -28,6 +28,8 @@ DISPUTE = "dispute"
 CANCEL_ASKED = "cancel asked"
 #: A hold: the lot's order at CJ became too dear to be bought, and only a hand can delete it.
 TOO_DEAR = "too dear"
+#: A hold: CJ said no to the order's confirmation.
+NOT_CONFIRMED = "not confirmed"
 #: Words of Stripe after which an invoice is charged no more.
 FINISHED = ("paid", "void", "uncollectible")
 #: Lots in these statuses wait for their buyer's money.
@@ -42,6 +44,11 @@ def refused_key(invoice_id: int) -> str:
 def untaxed_key(invoice_id: int) -> str:
     """The incident of an invoice that is not billed, as nobody knows where its buyer lives."""
     return f"invoice:{invoice_id}:tax"
+
+
+def not_voided_key(invoice_id: int) -> str:
+    """The incident of an invoice that Stripe does not void, though its deadline has passed."""
+    return f"invoice:{invoice_id}:not-voided"
 
 
 def converge(desk: Desk, invoice_id: int, *, told_by_webhook: bool = False) -> str:
@@ -65,6 +72,7 @@ def converge(desk: Desk, invoice_id: int, *, told_by_webhook: bool = False) -> s
         elif theirs.status in ("void", "uncollectible"):
             mark_void(session, invoice, by_us=_voided_by_us(session, invoice_id))
         if theirs.status in FINISHED:
+            incidents.over(session, not_voided_key(invoice_id))
             _settle_calls(session, invoice_id, theirs)
         return invoice.status
 

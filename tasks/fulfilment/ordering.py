@@ -28,7 +28,7 @@ from tasks.lots.records import Effect
 from tasks.lots.states import LotStatus
 from tasks.rules.money import dollars
 from tasks.rules.pricing import rose_too_much
-from tasks.settling import TOO_DEAR, book_order
+from tasks.settling import NOT_CONFIRMED, TOO_DEAR, book_order
 
 NO_ADDRESS, REFUSED = "no address", "refused by CJ"
 #: An address is looked for again after a fifth of the time that it is missing, and after six hours at most.
@@ -250,8 +250,16 @@ def deleting(desk: Desk, lot_id: int) -> Manner:
 
 
 def confirm_order(desk: Desk, lot_id: int) -> str:
-    """Confirm an accepted order: that is CJ_ORDERED."""
-    return desk.settle(f"cj-confirm:{lot_id}", confirming(desk, lot_id)).came.value
+    """Confirm an accepted order: that is CJ_ORDERED. One that CJ said no to waits until a person lets it go on."""
+    key = f"cj-confirm:{lot_id}"
+    with desk.record.read() as session:
+        was_refused = effects.state_of(session, key) is State.REFUSED
+    if was_refused:
+        with desk.record.write() as session:
+            lot = lock(session, lot_id)
+            if lot.status is LotStatus.PAID and lot.hold_reason is None and lot.refund_status is None:
+                effects.reopen(session, key, session.get_one(Effect, key).request)
+    return desk.settle(key, confirming(desk, lot_id)).came.value
 
 
 def confirming(desk: Desk, lot_id: int) -> Manner:
@@ -272,7 +280,10 @@ def confirming(desk: Desk, lot_id: int) -> Manner:
     def record(session: Session, attempt: Attempt, answer: Answer) -> None:
         move(session, lot_id, LotStatus.CJ_ORDERED)
 
-    return Manner(look=look, act=act, record=record)
+    def refused(session: Session, attempt: Attempt, error: Exception) -> None:
+        hold(session, lot_id, NOT_CONFIRMED, f"CJ does not confirm the order: {error}.")
+
+    return Manner(look=look, act=act, record=record, refused=refused)
 
 
 def _confirmed(session: Session, lot_id: int, order_id: str) -> None:

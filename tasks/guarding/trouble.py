@@ -20,18 +20,20 @@ from tasks.rules.thresholds import (
     REFUND_RATE_LIMIT,
     stuck_severity,
 )
-from tasks.settling import TOO_DEAR
+from tasks.settling import NOT_CONFIRMED, TOO_DEAR
 
 SALE_LATE = timedelta(hours=1)
 #: A margin that is still negative then is a developer's matter.
 LOUDER_AFTER = timedelta(hours=24)
+#: Holds that a person ends -> what is wrong with the lot's order.
+WAIT_FOR_A_PERSON = {TOO_DEAR: "too dear, and is not deleted", NOT_CONFIRMED: "not confirmed"}
 
 
 def look_for_trouble() -> None:
     """Look at the whole record, report what is wrong, and close what is not wrong any more."""
     at = desk()
     with at.record.write() as session:
-        stuck = [*_stuck(session), *_too_dear(session), *_late_sales(session), *_lost_parcels(session)]
+        stuck = [*_stuck(session), *_refused_at_cj(session), *_late_sales(session), *_lost_parcels(session)]
         incidents.settle(session, "stuck:", stuck)
         incidents.settle(session, "failures:", _failures(session, timedelta(hours=at.settings.failure_window_hours)))
         if _is_new_hour(session):  # a month's rates change slowly, and all its lots are read for them
@@ -67,16 +69,17 @@ def _stuck(session: Session) -> list[Trouble]:
     return found
 
 
-def _too_dear(session: Session) -> list[Trouble]:
-    query = select(Lot).where(Lot.status == LotStatus.PAID, Lot.hold_reason == TOO_DEAR)
+def _refused_at_cj(session: Session) -> list[Trouble]:
+    """Paid lots that wait for a person, as CJ said no to a call that their order cannot do without."""
+    query = select(Lot).where(Lot.status == LotStatus.PAID, Lot.hold_reason.in_(WAIT_FOR_A_PERSON))
     return [
         Trouble(
-            key=f"stuck:dear:{lot.id}",
+            key=f"stuck:refused:{lot.id}",
             alert="fulfilment-failures",
             severity="HIGH",
-            title=f"CJ order {lot.cj_order_id} of lot {lot.id} is too dear, and is not deleted",
-            text=f"{lot.error_message} Nothing is paid for it, and its buyer waits. Delete it at CJ by hand: that is "
-            "adopted, and the buyer gets the money back. Or let it be judged and deleted again by the command.",
+            title=f"CJ order {lot.cj_order_id} of lot {lot.id} is {WAIT_FOR_A_PERSON[str(lot.hold_reason)]}",
+            text=f"{lot.error_message} Nothing is paid for it, and its buyer waits. The command has it tried again. "
+            "Or delete it at CJ by hand: that is adopted, and the buyer gets the money back.",
             command=f"pipeline lot retry {lot.id}",
             lot_id=lot.id,
             cents=lot.cj_amount_cents,

@@ -56,7 +56,7 @@ def _retry_plan(session: Session, lot: Lot) -> Plan:
     charge = _next_charge(session, lot)
     ends = [f"its wait for {lot.hold_reason!r} ends"] if lot.hold_reason else []
     if invoice := _refused_invoice(session, lot):
-        ends.append(f"invoice {invoice.id}, which was refused, is sent after all")
+        ends.append(f"what was refused for invoice {invoice.id} is asked for again")
     ends += [f"its buyer's card is charged at once, not at {charge:%Y-%m-%d %H:%M} UTC"] if charge else []
     if not ends:
         return refused("nothing holds it; the next cycle does what can be done")
@@ -64,7 +64,7 @@ def _retry_plan(session: Session, lot: Lot) -> Plan:
 
 
 def _refused_invoice(session: Session, lot: Lot) -> Invoice | None:
-    """A lot's invoice that is not out, as a vendor refused a call without which it cannot be billed."""
+    """A lot's invoice with a call that was refused, and that it cannot do without."""
     if lot.invoice_id is None or lot.refund_status is not None:
         return None
     invoice = session.get_one(Invoice, lot.invoice_id)
@@ -94,7 +94,7 @@ def retry(at: Desk, plan: Plan) -> str:
         if _next_charge(session, lot):
             session.get_one(Invoice, lot.invoice_id).next_charge_at = now()
         if invoice := _refused_invoice(session, lot):
-            _send_after_all(session, invoice, who)
+            _ask_again(session, invoice, who)
         release(session, lot.id)
     return current.does
 
@@ -109,7 +109,7 @@ def _who_was_refused(at: Desk, lot_id: int) -> User | None:
     return at.basta.user(user_id)
 
 
-def _send_after_all(session: Session, invoice: Invoice, who: User | None) -> None:
+def _ask_again(session: Session, invoice: Invoice, who: User | None) -> None:
     for call in refused_calls(session, invoice):
         effects.reopen(session, call.key, call.request)
     if who is not None:

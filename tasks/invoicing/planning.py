@@ -121,11 +121,13 @@ def _freeze(
 
 
 def refused_calls(session: Session, invoice: Invoice) -> list[Effect]:
-    """Calls that were refused, and without which an invoice that is not out yet cannot be billed."""
-    if invoice.status != "PLANNED":
-        return []
-    before = [f"customer:{invoice.buyer_id}", f"place:{invoice.id}", f"basta-order:{invoice.id}"]
-    query = select(Effect).where(Effect.key.in_([*before, key_of(invoice)]), Effect.state == State.REFUSED)
+    """Calls that were refused, and without which an invoice cannot be billed, or ended at its deadline."""
+    needed: list[str] = []
+    if invoice.status == "PLANNED":
+        needed = [f"customer:{invoice.buyer_id}", f"place:{invoice.id}", f"basta-order:{invoice.id}", key_of(invoice)]
+    elif invoice.status in ("OPEN", "PAYMENT_FAILED"):
+        needed = [f"void:{invoice.id}"]
+    query = select(Effect).where(Effect.key.in_(needed), Effect.state == State.REFUSED)
     return list(session.scalars(query.order_by(Effect.created_at, Effect.key)))
 
 

@@ -23,7 +23,7 @@ def way_back(status: str | None, *, begun: bool) -> Way:
     """The way for an invoice of this status (None for a lot without one).
 
     Args:
-        begun: whether Stripe may know of a draft.
+        begun: whether Stripe may know of a draft, or Basta of an order that nobody has seen yet.
     """
     if status in CREDITABLE:
         return Way.CREDIT

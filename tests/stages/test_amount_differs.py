@@ -91,7 +91,7 @@ class TestTheAmountDiffers:
         assert stage.cycle().name == "Completed"
         lives = {lot.cj_order_number: (lot.status, lot.hold_reason) for lot in stage.lots()}
         assert [lives[one.number] for one in stage.cj.orders] == [("PAID", "too dear"), ("CJ_PAID", None)]
-        (incident,) = stage.incidents("stuck:dear:")
+        (incident,) = stage.incidents("stuck:refused:")
         assert "It is confirmed" in incident.text
 
     def test_one_that_cj_does_not_delete_is_a_persons_who_is_told_what_it_costs_and_what_to_type(

@@ -11,7 +11,7 @@ import pytest
 
 from deployments.sandbox.cj import BUSY_WITH_ORDER, BUSY_WITHOUT_ORDER, EMPTY_WITH_ORDER
 from deployments.sandbox.faults import KINDS, Fault
-from tasks import collecting
+from tasks import collecting, handling
 from tests.simulation import poison
 from tests.simulation.promises import broken
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
@@ -212,3 +212,24 @@ class TestOneLotIsRefusedForEver:
         assert stage.status(unlucky) == "CANCELLED"
         assert len(stage.bank.store.refunds) == 1
         assert broken(stage) == []
+
+
+@pytest.mark.parametrize("ends", ["by a retry", "by cancelling"])
+def test_an_order_that_cj_does_not_confirm_is_a_persons_and_is_confirmed_or_given_back_once(
+    stage: Rehearsal, ends: str
+) -> None:
+    lot = sold(stage)
+    stage.exchange.scripted.append((f"cj {CONFIRM}", poison.NOES["cj"]))
+    stage.cycles(2)
+    assert (stage.status(lot), stage.lot(lot).hold_reason) == ("PAID", "not confirmed")
+    (incident,) = stage.incidents()
+    assert (incident.cents, incident.command) == (stage.lot(lot).cj_amount_cents, f"pipeline lot retry {lot}")
+    assert poison.NO in incident.text
+    if ends == "by a retry":
+        handling.retry(stage.desk, handling.plan_retry(stage.desk, lot))
+    else:
+        handling.cancel(stage.desk, handling.cancel_plan(stage.desk, lot))
+    stage.cycles(2)
+    assert stage.status(lot) == ("CJ_PAID" if ends == "by a retry" else "CANCELLED")
+    assert stage.calls("cj", CONFIRM) == stage.calls("cj", PAY) == (1 if ends == "by a retry" else 0)
+    assert stage.incidents() == []

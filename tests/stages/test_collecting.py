@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tasks import handling
 from tasks.charging import charge
 from tasks.desk import desk
 from tasks.lots.moving import move
 from tasks.lots.states import LotStatus
+from tests.simulation import poison
 from tests.simulation.rehearsal import DAY, HOUR, Rehearsal
 
 PAY = "POST /v1/invoices/{id}/pay"
@@ -174,3 +176,19 @@ def test_the_fee_that_stripe_tells_late_is_booked_when_it_is_known(stage: Rehear
     stage.cycle()
     (movement,) = stage.bank.store.movements.values()
     assert stage.invoices()[0].fee_cents == movement["fee"]
+
+
+def test_an_invoice_that_stripe_does_not_void_at_its_deadline_is_told_and_voided_when_a_person_asks_for_it(
+    stage: Rehearsal,
+) -> None:
+    """A lot that waits for its buyer is not stuck: without this nobody would hear of it again."""
+    lot = sold(stage, "ignores")
+    stage.exchange.scripted.append(("stripe POST /v1/invoices/{id}/void", poison.NOES["stripe"]))
+    stage.cycles(9, apart=DAY)
+    (incident,) = stage.incidents()
+    assert incident.command == f"pipeline lot retry {lot}"
+    assert stage.status(lot) == "AUCTION_CLOSED"
+    handling.retry(stage.desk, handling.plan_retry(stage.desk, lot))
+    stage.cycles(2)
+    assert stage.status(lot) == "CANCELLED"
+    assert (stage.calls("stripe", "POST /v1/invoices/{id}/void"), stage.incidents()) == (1, [])

@@ -220,7 +220,7 @@ def test_what_was_refused_is_billed_once_when_the_operator_types_what_the_alert_
     stage.cycle()
     assert [one.payload["what"] for one in stage.events("dropship.invoice-refused")] == ["opened", "reminder"]
     plan = handling.plan_retry(stage.desk, lots[0])
-    assert plan.does == "invoice 1, which was refused, is sent after all; the next cycle tries now"
+    assert plan.does == "what was refused for invoice 1 is asked for again; the next cycle tries now"
     handling.retry(stage.desk, plan)
     with pytest.raises(handling.Refused, match="nothing holds it"):
         handling.retry(stage.desk, plan)
@@ -264,6 +264,20 @@ def test_a_lot_of_a_refused_invoice_can_be_cancelled_and_the_others_are_billed_a
     orders = sorted(one.status for one in stage.house.orders.values())
     assert orders == (["CANCELLED", "PAID"] if call.endswith("invoices") else ["PAID"])
     assert stage.incidents() == []
+
+
+def test_a_lot_leaves_no_bill_whose_order_at_basta_may_be_made(stage: Rehearsal) -> None:
+    """Else the others' new invoice makes a second order for what the first one holds."""
+    stage.person("ada", "no_card")
+    lot, other = stage.sell("ada", "ada")
+    stage.world.faults.plan(Fault("basta", "createOrder", "timeout_after"))
+    stage.cycle()
+    said = handling.cancel(stage.desk, handling.cancel_plan(stage.desk, lot))
+    assert said == "its refund: waits for its invoice"
+    stage.cycles(4)
+    assert [stage.status(one) for one in (lot, other)] == ["CANCELLED", "CJ_PAID"]
+    assert len(stage.house.orders) == 1
+    assert stage.reconcile().clean
 
 
 def test_while_stripe_keeps_a_draft_of_a_refused_invoice_its_lots_are_on_no_other(stage: Rehearsal) -> None:

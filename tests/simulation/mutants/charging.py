@@ -119,7 +119,7 @@ MUTANTS = (
         (
             Cut(
                 "tasks.collecting:_void",
-                '    at.settle(f"void:{invoice.id}", voiding(at))\n    return converge(at, invoice.id)',
+                '    outcome = at.settle(f"void:{invoice.id}", voiding(at))\n    status = converge(at, invoice.id)',
                 "    from tasks.settling import mark_void\n\n    with at.record.write() as session:\n"
                 "        mark_void(session, session.get_one(Invoice, invoice.id), by_us=True)\n    return 'VOID'",
             ),
