@@ -348,10 +348,13 @@ def _plan_pay(desk: Desk, lot_id: int) -> bool:
             if capping.is_unsure(session, desk):
                 capping.wait_for_look(session, lot)
                 return False
-            if not spending.reserve(session, lot.cj_amount_cents, capping.cap_cents(session, desk)):
+            today = now().date().isoformat()
+            before = session.get(Effect, f"cj-pay:{lot_id}")
+            is_reserved = before is not None and before.request.get("reserved_on") == today
+            if not is_reserved and not spending.reserve(session, lot.cj_amount_cents, capping.cap_cents(session, desk)):
                 capping.wait(session, desk, lot)
                 return False
-            request = {"order_id": lot.cj_order_id, "amount_cents": lot.cj_amount_cents}
+            request = {"order_id": lot.cj_order_id, "amount_cents": lot.cj_amount_cents, "reserved_on": today}
             effects.plan(session, f"cj-pay:{lot_id}", request, lot_id=lot_id)
             effects.reopen(session, f"cj-pay:{lot_id}", request)
         release(session, lot_id, CAP)

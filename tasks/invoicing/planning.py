@@ -122,12 +122,11 @@ def _freeze(
 
 def refused_calls(session: Session, invoice: Invoice) -> list[Effect]:
     """Calls that were refused, and without which an invoice cannot be billed, or ended at its deadline."""
-    needed: list[str] = []
+    needed = {"PLANNED": ("place", "basta-order", "invoice"), "OPEN": ("void",), "PAYMENT_FAILED": ("void",)}
+    ours = (Effect.invoice_id == invoice.id) & Effect.kind.in_(needed.get(invoice.status, ()))
     if invoice.status == "PLANNED":
-        needed = [f"customer:{invoice.buyer_id}", f"place:{invoice.id}", f"basta-order:{invoice.id}", key_of(invoice)]
-    elif invoice.status in ("OPEN", "PAYMENT_FAILED"):
-        needed = [f"void:{invoice.id}"]
-    query = select(Effect).where(Effect.key.in_(needed), Effect.state == State.REFUSED)
+        ours |= Effect.key == f"customer:{invoice.buyer_id}"
+    query = select(Effect).where(ours, Effect.state == State.REFUSED)
     return list(session.scalars(query.order_by(Effect.created_at, Effect.key)))
 
 

@@ -20,6 +20,7 @@ from tasks.lots.clock import now
 from tasks.lots.incidents import Trouble
 from tasks.lots.manners import Answer, Attempt, Came, Manner, Outcome, Resume
 from tasks.lots.models import Buyer, Invoice, InvoiceLine, Lot, Sale
+from tasks.lots.records import Effect
 from tasks.noting import tell_basta
 from tasks.rules.money import dollars
 from tasks.settling import converge, lots_for_letter, refused_key, untaxed_key
@@ -154,9 +155,17 @@ def _locate(desk: Desk, bill: Bill, customer: str) -> bool:
             incidents.report(session, _nowhere(invoice, trouble))
             return False
         incidents.over(session, trouble)
-        effects.plan(session, f"place:{invoice.id}", {"customer": customer}, invoice_id=invoice.id)
-    placed = desk.settle(f"place:{invoice.id}", placing(desk, bill.buyer))
+        key = _place_key(session, invoice)
+        effects.plan(session, key, {"customer": customer}, invoice_id=invoice.id)
+    placed = desk.settle(key, placing(desk, bill.buyer))
     return _told(desk, bill, "Stripe refuses the address of", placed).ok
+
+
+def _place_key(session: Session, invoice: Invoice) -> str:
+    """Stripe is told anew where the buyer lives when an invoice that it refused is tried again: that may be mended."""
+    made = session.get(Effect, key_of(invoice))
+    again = made.generation - 1 if made else 0
+    return f"place:{invoice.id}:{again}" if again else f"place:{invoice.id}"
 
 
 def placing(desk: Desk, buyer: Buyer) -> Manner:

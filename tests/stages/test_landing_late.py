@@ -8,7 +8,7 @@ import pytest
 
 from deployments.sandbox.faults import Fault
 from tasks import handling
-from tasks.lots import copies, pauses
+from tasks.lots import copies, pauses, spending
 from tasks.lots.moving import move
 from tasks.lots.states import LotStatus
 from tests.simulation.promises import broken
@@ -102,6 +102,8 @@ def test_a_payment_that_was_given_up_is_made_when_a_retry_asks_for_it_after_all(
     buying(stage, paused=False)
     stage.cycles(2)
     assert stage.status(lot) is LotStatus.CJ_PAID
+    with stage.record.read() as session:
+        assert spending.reserved(session) == stage.lot(lot).cj_amount_cents, "it takes of the day's cap once"
     assert [one.kind for one in stage.cj.payments] == ["opening", "pay"]
 
 

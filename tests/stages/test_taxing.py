@@ -114,6 +114,11 @@ def test_an_address_that_stripe_does_not_know_is_refused_told_and_never_charged(
     assert taxed.bank.store.charges == {}
     (incident,) = taxed.incidents("invoice:")
     assert "location" in incident.text
+    taxed.person("ada", address=HOME)
+    handling.retry(taxed.desk, handling.plan_retry(taxed.desk, lot))
+    taxed.cycles(2)
+    assert taxed.status(lot) == "CJ_PAID"
+    assert taxed.incidents("invoice:") == []
 
 
 def test_an_address_that_stripe_does_not_take_is_told_and_taken_again_when_that_is_asked_for(taxed: Rehearsal) -> None:
