@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from deployments.sandbox.faults import Fault
 from tasks import letters
@@ -15,6 +16,7 @@ from tasks.clients.service import ServiceUnavailable
 from tasks.cycling import ABSENCES, AT_ONCE, Cycle
 from tasks.desk import CALL_DEADLINE_SECONDS, sockets
 from tasks.lots import setbacks
+from tasks.lots.records import Setback
 from tasks.notifying.mails import mails_waiting, send_mail
 from tasks.retrying import ACTING, task
 from tests.simulation.lines import PATIENCE_SECONDS, NoAnswer
@@ -156,6 +158,27 @@ def test_a_vendor_that_hangs_costs_the_cycle_its_budget_and_no_more(stage: Rehea
     stage.cycles(5)
     assert {stage.status(lot) for lot in lots} == {"CJ_PAID"}
     assert len(stage.cj.orders) == 5
+
+
+@pytest.mark.parametrize("vendor", ["cj", "basta", "stripe"])
+def test_two_cycles_after_a_vendor_is_back_all_is_done_and_nobody_is_known_as_silent(
+    stage: Rehearsal, vendor: str
+) -> None:
+    """Everybody was put off, as if each were poison."""
+    stage.person("ada")
+    stage.person("bob")
+    lots = stage.sell("ada", "bob", "ada")
+    stage.world.faults.plan(Fault(vendor, "*", "500_before", times=10**6))
+    stage.cycles(setbacks.OFTEN + 2)
+    with stage.record.read() as session:
+        assert any(setbacks.is_put_off(one) for one in session.scalars(select(Setback)))
+    stage.world.faults.clear()
+    stage.cycles(2)
+    assert {stage.status(lot) for lot in lots} == {"CJ_PAID"}
+    stage.advance(HOUR)  # CJ's allowance is read again
+    stage.cycle()
+    with stage.record.read() as session:
+        assert session.scalars(select(Setback)).all() == []
 
 
 def test_forty_lots_do_not_wait_forty_times_for_a_vendor_that_hangs(stage: Rehearsal) -> None:
