@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -14,73 +12,10 @@ from sqlalchemy.orm import Session
 
 from tasks.lots import effects, pauses, restored
 from tasks.lots.engine import Record
-from tasks.lots.manners import Answer, Attempt, Came, Manner, Outcome, Resume, State
+from tasks.lots.manners import Answer, Attempt, Came, Outcome, Resume, State
 from tasks.lots.records import Effect, Incident
 from tests.conftest import HeldClock
-
-KEY = "refund:7:1"
-QUIET = timedelta(seconds=120)
-
-
-class Lost(Exception):
-    """Nobody knows what happened."""
-
-
-class NotEvenSent(Exception):
-    """The vendor certainly did nothing."""
-
-    executed = False
-
-
-class No(Exception):
-    """The vendor said no."""
-
-
-class Vendor:
-    """A vendor with memory, which fails as it is told to."""
-
-    def __init__(self) -> None:
-        self.done: list[str] = []
-        self.fail: list[Exception] = []
-        self.fail_after: list[Exception] = []
-        self.records = 0
-        self.hidden = False
-
-    def look(self, attempt: Attempt) -> Answer | None:
-        return Answer(self.done[0], {}) if self.done and not self.hidden else None
-
-    def act(self, attempt: Attempt) -> Answer:
-        if self.fail:
-            raise self.fail.pop(0)
-        self.done.append(attempt.vendor_key)
-        if self.fail_after:
-            raise self.fail_after.pop(0)
-        return Answer(attempt.vendor_key, {"cents": 5})
-
-    def record(self, session: Session, attempt: Attempt, answer: Answer) -> None:
-        self.records += 1
-
-    def manner(self, **changes: Any) -> Manner:
-        return Manner(**{"look": self.look, "act": self.act, "record": self.record, **changes})
-
-
-@pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
-
-
-def plan(record: Record) -> None:
-    with record.write() as session:
-        effects.plan(session, KEY, {"cents": 5})
-
-
-def perform(record: Record, manner: Manner) -> Outcome:
-    return effects.perform(record, KEY, manner, refusal=No, quiet=QUIET)
-
-
-def row(record: Record) -> Effect:
-    with record.read() as session:
-        return session.get_one(Effect, KEY)
+from tests.lots.acting import KEY, QUIET, Lost, No, NotEvenSent, Vendor, perform, plan, row
 
 
 def test_it_is_done_once_and_a_second_run_finds_it_done(record: Record, vendor: Vendor) -> None:
@@ -446,114 +381,6 @@ def test_what_was_given_up_before_anybody_acted_can_be_taken_up_again(
     held_clock.advance(121)
     assert perform(record, vendor.manner()).ok
     assert len(vendor.done) == 1
-
-
-class TestAskingWithoutActing:
-    """Who asks adopts what is there, proves absent what is not, and does nothing."""
-
-    @staticmethod
-    def ask(record: Record, manner: Manner) -> Came:
-        return effects.ask(record, KEY, manner, quiet=QUIET).came
-
-    def lose(self, record: Record, vendor: Vendor, *, landed: bool, **changes: Any) -> Manner:
-        plan(record)
-        (vendor.fail_after if landed else vendor.fail).append(Lost())
-        manner = vendor.manner(**changes)
-        perform(record, manner)
-        return manner
-
-    def test_what_is_there_is_adopted_with_all_that_belongs_to_it(self, record: Record, vendor: Vendor) -> None:
-        manner = self.lose(record, vendor, landed=True)
-        assert self.ask(record, manner) is Came.DONE
-        assert (row(record).state, vendor.records, len(vendor.done)) == ("ADOPTED", 1, 1)
-        assert self.ask(record, manner) is Came.DONE
-        assert vendor.records == 1
-
-    @pytest.mark.parametrize("conclusive", [False, True], ids=["", "though the vendor refuses a second one"])
-    def test_what_is_not_there_is_proven_absent_after_the_quiet_time_and_done_once_by_who_wants_it(
-        self, record: Record, vendor: Vendor, held_clock: HeldClock, conclusive: bool
-    ) -> None:
-        manner = self.lose(record, vendor, landed=False, conclusive=conclusive)
-        held_clock.advance(119)
-        assert self.ask(record, manner) is Came.WAITING
-        assert row(record).state == "UNKNOWN"
-        held_clock.advance(2)
-        assert self.ask(record, manner) is Came.ABSENT
-        assert (row(record).state, vendor.done) == ("PLANNED", [])
-        assert perform(record, manner).ok
-        assert vendor.done == [record.known_as(f"{KEY}:g2")]
-
-    def test_what_lands_after_that_is_found_by_who_wants_it_and_by_who_asks(
-        self, record: Record, vendor: Vendor, held_clock: HeldClock
-    ) -> None:
-        manner = self.lose(record, vendor, landed=False)
-        held_clock.advance(121)
-        assert self.ask(record, manner) is Came.ABSENT
-        with record.read() as session:
-            assert [one.key for one in effects.to_ask(session)] == [KEY]
-        vendor.done.append("late")
-        assert perform(record, manner).vendor_id == "late"
-        assert vendor.done == ["late"]
-
-    def test_money_without_a_vendor_key_is_proven_absent_by_two_looks(
-        self, record: Record, vendor: Vendor, held_clock: HeldClock
-    ) -> None:
-        manner = self.lose(record, vendor, landed=False, twice=True)
-        held_clock.advance(300)
-        assert self.ask(record, manner) is Came.WAITING
-        held_clock.advance(121)
-        assert self.ask(record, manner) is Came.ABSENT
-
-    def test_a_restored_record_forgets_that_it_was_seen_absent(
-        self, record: Record, vendor: Vendor, held_clock: HeldClock
-    ) -> None:
-        manner = self.lose(record, vendor, landed=False, twice=True)
-        held_clock.advance(300)
-        self.ask(record, manner)
-        held_clock.advance(121)
-        with record.write() as session:
-            restored.mark(session)
-        held_clock.advance(121)
-        assert self.ask(record, manner) is Came.WAITING
-        assert row(record).state == "UNKNOWN"
-
-    def test_what_is_half_built_goes_on_under_its_key_and_is_not_given_up(
-        self, record: Record, vendor: Vendor, held_clock: HeldClock
-    ) -> None:
-        manner = self.lose(record, vendor, landed=False, look=lambda attempt: Resume.HALF_BUILT)
-        held_clock.advance(121)
-        assert self.ask(record, manner) is Came.ABSENT
-        with record.write() as session:
-            assert effects.drop(session, KEY, "not wanted") is False
-        assert perform(record, manner).ok
-        assert vendor.done == [record.known_as(f"{KEY}:g1")]
-
-    def test_what_is_proven_absent_can_be_given_up(self, record: Record, vendor: Vendor, held_clock: HeldClock) -> None:
-        manner = self.lose(record, vendor, landed=False)
-        held_clock.advance(121)
-        self.ask(record, manner)
-        with record.write() as session:
-            assert effects.drop(session, KEY, "not wanted") is True
-
-    def test_nobody_asks_beside_a_worker_or_before_one(self, record: Record, vendor: Vendor) -> None:
-        plan(record)
-        assert self.ask(record, vendor.manner()) is Came.ABSENT
-        assert row(record).acted_at is None
-
-        def act(attempt: Attempt) -> Answer:
-            assert self.ask(record, vendor.manner()) is Came.BUSY
-            return vendor.act(attempt)
-
-        assert perform(record, vendor.manner(act=act)).ok
-
-    def test_a_pause_stops_no_look(self, record: Record, vendor: Vendor, held_clock: HeldClock) -> None:
-        with record.write() as session:
-            effects.plan(session, "cj-pay:7", {})
-        vendor.fail_after = [Lost()]
-        effects.perform(record, "cj-pay:7", vendor.manner(), refusal=No, quiet=QUIET)
-        with record.write() as session:
-            pauses.pause(session, "buying")
-        assert effects.ask(record, "cj-pay:7", vendor.manner(), quiet=QUIET).ok
 
 
 @pytest.mark.parametrize("round_", range(5))
