@@ -44,6 +44,6 @@ MUTANTS = (
         "young-is-a-difference",
         "an effect that was begun a minute ago, and not answered, is told as a difference",
         (Cut("tasks.reconciling.here:_long_unknown", "now() - LONG_UNKNOWN", "now()"),),
-        InTheMidst("a mail is not answered", "resend POST /emails", "timeout_before"),
+        InTheMidst("an order is not answered", "cj POST /shopping/order/createOrderV2", "timeout_before"),
     ),
 )
