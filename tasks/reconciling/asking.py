@@ -63,7 +63,7 @@ class Asked:
 
 
 def _no_act(_: Attempt) -> NoReturn:
-    raise NotImplementedError("who asks does nothing")
+    raise AssertionError("who asks does nothing")
 
 
 #: Where the thing that a call would have changed was never made.
